@@ -1,0 +1,235 @@
+"""What a graded question is: cases, a probe that runs beside the answer, a verdict that judges."""
+
+import copy
+import importlib
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from random import Random
+
+import torch
+
+from autograder.observation import Opaque, from_text, type_name
+
+EXPECTED = Path(__file__).parent / "questions"
+RAISES = Opaque("raises", "")  # in place of a value: here the mistake raises an error
+
+
+@dataclass(frozen=True)
+class Case:
+    """One situation in which an answer is tried.
+
+    `aspects` names what the case decides; `inputs` holds the arguments, by the parameters' names, as
+    plain data. `expected`, which stays on the judge's side, holds what the oracle says: `right`,
+    and by name what each known mistake would give. What a hidden case holds is never shown.
+    """
+
+    name: str
+    aspects: tuple[str, ...]
+    inputs: dict
+    expected: dict | None = None
+    hidden: bool = False
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A mistake that a verdict has found in one case.
+
+    `message` names the mistake in the words of the lesson and holds nothing of the case's inputs;
+    `detail` says where it shows, and is left out of the report on a hidden case, as is `picture`,
+    rows of True (right) and False (wrong) for each entry of a matrix.
+    """
+
+    aspect: str
+    message: str
+    detail: str = ""
+    picture: list[list[bool]] | None = field(default=None, compare=False)
+
+
+class Question:
+    """A graded question. Subclasses name themselves `labNN.function` and define three parts.
+
+    `aspects` maps each aspect to its points; `needs` names, for an aspect that a do-nothing answer
+    would pass, the aspect without which it earns nothing; `hints` are three, from a nudge to nearly
+    there; `mistakes` maps the name of each known mistake to the sentence that explains it.
+    """
+
+    name: str
+    aspects: dict[str, float]
+    needs: dict[str, str] = {}
+    hints: tuple[str, str, str]
+    mistakes: dict[str, str] = {}
+
+    def cases(self) -> Iterable[Case]:
+        """The few small cases that students see; their `expected` comes from a stored file."""
+        raise NotImplementedError
+
+    def probe(self, answer, inputs: dict):
+        """Calls the answer, beside the student's code, and returns what it did as plain data."""
+        return answer(*copy.deepcopy(list(inputs.values())))
+
+    def verdict(self, case: Case, seen) -> Iterator[Finding]:
+        """Judges what `probe` returned, where student code cannot reach."""
+        raise NotImplementedError
+
+    @property
+    def points(self) -> float:
+        return sum(self.aspects.values())
+
+    @property
+    def answer_name(self) -> str:
+        """What students call their answer: `merge` for `lab01.merge`."""
+        return self.name.split(".", 1)[1]
+
+    def visible_cases(self) -> list[Case]:
+        stored = stored_answers(self.name.split(".")[0]).get(self.name, {})
+        return [replace(case, expected=stored.get(case.name)) for case in self.cases()]
+
+    def hidden_cases(self, rng: Random) -> list[Case]:
+        """Fresh cases for grading. Raises `NoHiddenCases` in a student's copy, which lacks them."""
+        try:
+            module = importlib.import_module("autograder.hidden")
+        except ModuleNotFoundError as error:
+            raise NoHiddenCases(
+                "This copy of the course has no hidden cases: only instructors have them."
+            ) from error
+        return module.hidden_cases(self, rng)
+
+    def comparable(self, case: Case, seen):
+        """The part of what `probe` returned that known mistakes are compared with."""
+        return seen
+
+    def known_mistake(self, case: Case, seen, aspect: str) -> Finding | None:
+        """The finding for the known mistake that would give exactly what was seen, if there is one.
+
+        Where several would, it is the one that explains most of the answer's other results.
+        """
+        mistakes = [name for name, value in case.expected["mistakes"].items() if same(seen, value)]
+        if not mistakes:
+            return None
+        explains = case.expected.get("explains", {})
+        mistake = max(mistakes, key=lambda name: explains.get(name, 0))
+        return Finding(aspect, self.mistakes[mistake], difference(seen, case))
+
+    def explains(self, seen: Iterable[tuple[Case, dict]]) -> dict[str, int]:
+        """For each known mistake, in how many cases it would do just what the answer did."""
+        counts = dict.fromkeys(self.mistakes, 0)
+        for case, observation in seen:
+            if case.expected is None:
+                continue
+            for name in counts:
+                value = case.expected["mistakes"].get(name, case.expected["right"])
+                if observation["status"] == "returned":
+                    counts[name] += same(self.comparable(case, observation["value"]), value)
+                else:
+                    counts[name] += value == RAISES
+        return counts
+
+    def of_type(self, kind: type, case: Case, seen) -> Iterator[Finding]:
+        """A finding for each aspect of the case where the answer did not return a `kind`."""
+        if type(seen) is not kind:
+            found = seen.type if isinstance(seen, Opaque) else type_name(seen)
+            for aspect in case.aspects:
+                yield Finding(
+                    aspect, f"{self.answer_name} returned a {found}, expected a {kind.__name__}."
+                )
+
+    def equal_to_right(self, case: Case, seen, message: str) -> Iterator[Finding]:
+        """Nothing where `seen` is right, else the known mistake that explains it, else `message`."""
+        if not same(seen, case.expected["right"]):
+            aspect = case.aspects[0]
+            yield self.known_mistake(case, seen, aspect) or Finding(
+                aspect, message, difference(seen, case)
+            )
+
+
+def same(seen, expected) -> bool:
+    """Equality of plain data in which `True` is not `1` and a list is not a tuple."""
+    if type(seen) is not type(expected):
+        return False
+    if isinstance(seen, (list, tuple)):
+        return len(seen) == len(expected) and all(map(same, seen, expected))
+    if isinstance(seen, dict):
+        return seen.keys() == expected.keys() and all(same(seen[k], expected[k]) for k in seen)
+    if isinstance(seen, torch.Tensor):
+        return seen.dtype == expected.dtype and seen.equal(expected)
+    return bool(seen == expected)
+
+
+def difference(seen, case: Case) -> str:
+    """Two or three lines for a visible case: its name, where two results part, and both there."""
+    right = case.expected["right"]
+    if isinstance(seen, (str, list)) and type(seen) is type(right):
+        i = next((i for i, (a, b) in enumerate(zip(seen, right)) if not same(a, b)), None)
+        if i is None:
+            i = min(len(seen), len(right))
+        what = "character" if isinstance(seen, str) else "position"
+        return f"{case.name}, {what} {i}: got {_from(seen, i)}, expected {_from(right, i)}"
+    return f"{case.name}: got {shorten(seen)}, expected {shorten(right)}"
+
+
+def shorten(value, width: int = 70) -> str:
+    """The repr of a value, cut in the middle where it is long."""
+    text = repr(value)
+    return text if len(text) <= width else text[: width - 21] + " … " + text[-18:]
+
+
+def _from(values: str | list, i: int) -> str:
+    """What stands from index i on: a few characters or items, or `the end`."""
+    if i >= len(values):
+        return "the end"
+    part = values[i : i + 12] if isinstance(values, str) else values[i : i + 4]
+    return repr(part) + ("…" if i + len(part) < len(values) else "")
+
+
+@cache
+def stored_answers(lab: str) -> dict:
+    """What the oracles say of a lab's visible cases: by question, by case."""
+    path = EXPECTED / f"{lab}.expected.jsonl"
+    answers: dict[str, dict] = {}
+    if path.exists():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            question, case, value = from_text(line)
+            answers.setdefault(question, {})[case] = value
+    return answers
+
+
+class NoHiddenCases(Exception):
+    """Hidden cases were asked for where there are none."""
+
+
+class UnknownQuestion(Exception):
+    """A check was asked for by a name that no question has."""
+
+
+def questions(lab: str) -> dict[str, Question]:
+    """The questions of a lab (`lab01`) by name, in the order of the lab."""
+    module = importlib.import_module(f"autograder.questions.{lab}")
+    kinds = [
+        kind
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, Question) and kind is not Question
+    ]
+    return {kind.name: kind() for kind in kinds}
+
+
+def find(name: str) -> Question:
+    """The question of that name. Raises `UnknownQuestion` with the nearest names there are."""
+    if not isinstance(name, str):
+        raise UnknownQuestion(
+            f"check wants the question's name first, as text, then your answer; it got {name!r:.60}."
+        )
+    lab = name.split(".")[0]
+    known = {}
+    if re.fullmatch(r"lab\d\d", lab):
+        with suppress(ModuleNotFoundError):
+            known = questions(lab)
+    if name in known:
+        return known[name]
+    near = get_close_matches(name, known, n=1) or list(known)[:3]
+    advice = f" Did you mean {' or '.join(near)}?" if near else ""
+    raise UnknownQuestion(f"There is no question named {name!r}.{advice}")

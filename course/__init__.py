@@ -1,0 +1,5 @@
+"""What the labs import: texts, tokenizers and models by name, and pictures of them."""
+
+from course.hub import encoding, model_path, textbook
+
+__all__ = ["encoding", "model_path", "textbook"]

@@ -1,0 +1,94 @@
+"""Where texts, tokenizers and models are found: in the package, or the real ones by one switch.
+
+The environment variable `COURSE_HUB` is the switch. Unset, everything comes from `course/assets`
+and nothing touches the network. `COURSE_HUB=1` gives the public names, which the libraries
+download; `COURSE_HUB=/some/folder` gives paths in a local folder that is laid out by those names.
+"""
+
+import json
+import os
+from functools import cache
+from pathlib import Path
+
+import tiktoken
+
+ASSETS = Path(__file__).parent / "assets"
+PUBLIC_NAMES = {"gpt2": "openai-community/gpt2", "qwen2-chat": "Qwen/Qwen2-0.5B-Instruct"}
+PUBLIC_ENCODING = "cl100k_base"
+END_OF_TEXT = "<|endoftext|>"
+
+# GPT-2's pre-tokenizer (Radford et al. 2019): text is cut into words, each with the blank before
+# it, numbers, signs and blanks; a token never crosses such a cut.
+GPT2_PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+
+
+class AssetError(Exception):
+    """Something that a lab needs is not there; the message says what to do."""
+
+    def _render_traceback_(self) -> list[str]:
+        return str(self).splitlines()
+
+
+def model_path(name: str) -> str:
+    """The path or public name that `from_pretrained` takes for `gpt2` or `qwen2-chat`.
+
+    Raises `AssetError` for another name, and where the folder is missing.
+    """
+    if name not in PUBLIC_NAMES:
+        raise AssetError(
+            f"The course has no model named {name!r}: it has {' and '.join(PUBLIC_NAMES)}."
+        )
+    switch = os.environ.get("COURSE_HUB", "")
+    if switch == "1":
+        return PUBLIC_NAMES[name]
+    folder = Path(switch) / PUBLIC_NAMES[name] if switch else ASSETS / name
+    if not folder.is_dir():
+        advice = "set COURSE_HUB to a folder that has it" if switch else "install the course again"
+        raise AssetError(f"The files of {name} are not in {folder}: {advice}.")
+    return str(folder)
+
+
+def encoding() -> tiktoken.Encoding:
+    """The course's byte-level BPE as a tiktoken encoding, with the ids of its GPT-2 tokenizer.
+
+    With `COURSE_HUB` on it is `cl100k_base`. Raises `AssetError` where that cannot be had.
+    """
+    if not os.environ.get("COURSE_HUB"):
+        return _embedded_encoding()
+    try:
+        return tiktoken.get_encoding(PUBLIC_ENCODING)
+    except OSError as error:
+        raise AssetError(
+            f"COURSE_HUB is on, but tiktoken could not download {PUBLIC_ENCODING}: connect to the "
+            "network, set TIKTOKEN_CACHE_DIR to a folder that has it, or unset COURSE_HUB."
+        ) from error
+
+
+def textbook() -> str:
+    """The course's own textbook, on selling and serving customers well."""
+    return (ASSETS / "textbook.txt").read_text(encoding="utf-8")
+
+
+@cache
+def _embedded_encoding() -> tiktoken.Encoding:
+    vocabulary = json.loads((ASSETS / "gpt2" / "vocab.json").read_text(encoding="utf-8"))
+    end_of_text = vocabulary.pop(END_OF_TEXT)
+    letters = {letter: byte for byte, letter in byte_letters().items()}
+    ranks = {bytes(letters[c] for c in token): i for token, i in vocabulary.items()}
+    return tiktoken.Encoding(
+        "course", pat_str=GPT2_PATTERN, mergeable_ranks=ranks,
+        special_tokens={END_OF_TEXT: end_of_text},
+    )  # fmt: skip
+
+
+def byte_letters() -> dict[int, str]:
+    """GPT-2's printable letter for each byte, with which `vocab.json` spells its tokens.
+
+    Bytes that Latin-1 prints stand for themselves, the others for the letters from U+0100 on
+    (Radford et al. 2019, their released encoder).
+    """
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {byte: chr(byte) for byte in printable} | {
+        byte: chr(0x100 + i) for i, byte in enumerate(others)
+    }

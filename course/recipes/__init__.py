@@ -1,0 +1,1 @@
+"""The programs that made what is in `course/assets`, so that anyone can make it again."""
