@@ -12,3 +12,4 @@ c.CourseDirectory.release_directory = "labs"
 c.GenerateAssignment.preprocessors.append("autograder.release.UnpairLessons")
 
 c.Execute.timeout = 120  # seconds a cell
+c.Execute.extra_arguments = ["--log-level=ERROR"]  # else each kernel warns that it listens on TCP

@@ -1,7 +1,9 @@
 """`check`: what a lab's notebook calls, and how its reports are shown there."""
 
+import ast
 import os
 import sys
+import traceback
 from html import escape
 from random import Random
 
@@ -109,30 +111,56 @@ def _shell():
     return ipython.get_ipython() if ipython else None
 
 
-def _not_written(shell, kind, error, trace, tb_offset=None) -> list[str]:
-    """In place of a traceback where a cell calls an exercise that is not written yet."""
-    names = []
-    while trace is not None:
-        names.append(trace.tb_frame.f_code.co_name)
-        trace = trace.tb_next
-    what = names[-1] if names and not names[-1].startswith("<") else "An exercise above"
-    shell._showtraceback(
-        kind, error, [f"{what} is not written yet. Write it, then run this cell again."]
-    )
+class _NotReady:
+    """In place of a traceback where a cell needs an exercise that is not written yet."""
+
+    def __init__(self):
+        self._missing: set[str] = set()  # names that the cells which failed so would have defined
+
+    def show(self, shell, kind, error, trace, tb_offset=None) -> None:
+        if kind is NotImplementedError:
+            function = traceback.extract_tb(trace)[-1].name
+            what = "An exercise above" if function.startswith("<") else function
+            message = f"{what} is not written yet. Write it, then run this cell again."
+        elif error.name in self._missing and error.name not in shell.user_ns:
+            message = (
+                f"{error.name} is not there yet: it comes from a cell above that needs an exercise "
+                "which is not written yet."
+            )
+        else:
+            lines = shell.InteractiveTB.structured_traceback(
+                kind, error, trace, tb_offset=tb_offset
+            )
+            shell._showtraceback(kind, error, lines)
+            return
+        self._missing |= _names_defined(shell.user_ns["In"][-1])
+        shell._showtraceback(kind, error, [message])
+
+
+def _names_defined(source: str) -> set[str]:
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return set()
+    return {
+        node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
 
 
 def prepare_kernel() -> None:
     """Sets up the notebook's kernel for a lab. Does nothing outside one.
 
     What libraries and students print on stderr goes to stdout: nbgrader scores a graded cell with
-    any stderr output as zero, and a warning is no mistake. Calling an exercise that is not written
-    yet gives a sentence in place of a traceback.
+    any stderr output as zero, and a warning is no mistake. A cell that needs an exercise which is not
+    written yet gives a sentence in place of a traceback.
     """
     shell = _shell()
     if shell is None or not hasattr(shell, "kernel"):
         return
     sys.stderr.name = "stdout"  # the name under which ipykernel's OutStream sends its text
-    shell.set_custom_exc((NotImplementedError,), _not_written)
+    shell.set_custom_exc((NotImplementedError, NameError), _NotReady().show)
 
 
 check = Check()

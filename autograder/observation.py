@@ -88,6 +88,8 @@ def _to_json(value, tensors: dict | None, depth: int):
             return value
         case kind if kind is float:
             return value if math.isfinite(value) else {"$": "float", "text": repr(value)}
+        case kind if kind is Opaque:
+            return {"$": "object", "type": value.type, "text": value.text}
         case kind if kind is bytes:
             return {"$": "bytes", "hex": value.hex()}
         case kind if kind is list:
@@ -105,7 +107,8 @@ def _to_json(value, tensors: dict | None, depth: int):
                 return _opaque(value)
             if tensors is None:
                 kind = str(value.dtype).removeprefix("torch.")
-                return {"$": "tensor", "dtype": kind, "data": value.tolist()}
+                shape, data = list(value.shape), value.flatten().tolist()
+                return {"$": "tensor", "dtype": kind, "shape": shape, "data": data}
             key = str(len(tensors))
             tensors[key] = value.detach().cpu().contiguous().clone()
             return {"$": "tensor", "key": key}
@@ -144,7 +147,8 @@ def _from_json(tree, tensors: dict, depth: int):
                 for k, v in tree["items"]
             }
         case "tensor" if "dtype" in tree:
-            return torch.tensor(tree["data"], dtype=getattr(torch, tree["dtype"]))
+            flat = torch.tensor(tree["data"], dtype=getattr(torch, tree["dtype"]))
+            return flat.reshape(tree["shape"])
         case "tensor":
             return tensors[tree["key"]]
         case "object":

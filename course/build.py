@@ -109,9 +109,10 @@ def nbgrader(**course_directory) -> NbGraderAPI:
 
 def digest(lesson: Path) -> str:
     """A digest of all that a solution notebook is made from: the lesson and what labs import."""
+    tools = {Path(__file__), ROOT / "course" / "bootstrap.py"}
     sources = [
         lesson,
-        *ROOT.glob("course/*.py"),
+        *set(ROOT.glob("course/*.py")) - tools,
         *(path for path in ROOT.glob("course/assets/**/*") if path.is_file()),
         *ROOT.glob("autograder/*.py"),
         *ROOT.glob(f"autograder/*/{lesson.stem[:5]}*"),

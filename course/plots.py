@@ -83,7 +83,9 @@ def padding(batches: dict[str, tuple[torch.Tensor, torch.Tensor]]) -> Figure:
         for (row, column), real in _entries(mask):
             text = str(input_ids[row, column].item()) if real else "×"
             axes.text(column, row, text, ha="center", va="center", fontsize=9)
-        axes.set_title(f'side="{side}": blue is a token (mask 1), × is padding (mask 0)', fontsize=11)
+        axes.set_title(
+            f'side="{side}": blue is a token (mask 1), × is padding (mask 0)', fontsize=11
+        )
         axes.set_yticks(range(mask.shape[0]), [f"row {i}" for i in range(mask.shape[0])])
         axes.set_xticks(range(mask.shape[1]))
     panels.flat[-1].set_xlabel("position in the sequence")

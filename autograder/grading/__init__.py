@@ -1,0 +1,1 @@
+"""Grades what students sent in, with nbgrader: `python -m autograder.grading`."""
