@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import sys
 import traceback
 from html import escape
@@ -112,16 +113,19 @@ def _shell():
 
 
 class _NotReady:
-    """In place of a traceback where a cell needs an exercise that is not written yet."""
+    """In place of a traceback where a cell needs what is not written, or not run, yet."""
 
     def __init__(self):
         self._missing: set[str] = set()  # names that the cells which failed so would have defined
 
     def show(self, shell, kind, error, trace, tb_offset=None) -> None:
+        source = shell.user_ns["In"][-1]
         if kind is NotImplementedError:
             function = traceback.extract_tb(trace)[-1].name
             what = "An exercise above" if function.startswith("<") else function
             message = f"{what} is not written yet. Write it, then run this cell again."
+        elif re.search(rf'^check\("[\w.]+", {error.name}\)', source, re.MULTILINE):
+            message = f"{error.name} is not defined yet: run the cell above that defines it."
         elif error.name in self._missing and error.name not in shell.user_ns:
             message = (
                 f"{error.name} is not there yet: it comes from a cell above that needs an exercise "
@@ -133,7 +137,7 @@ class _NotReady:
             )
             shell._showtraceback(kind, error, lines)
             return
-        self._missing |= _names_defined(shell.user_ns["In"][-1])
+        self._missing |= _names_defined(source)
         shell._showtraceback(kind, error, [message])
 
 

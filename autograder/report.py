@@ -32,7 +32,7 @@ def as_html(report: Report) -> str:
         for result in report.aspects:
             rows.append(
                 f'<tr><td style="{style}">{_mark(result.outcome)}</td>'
-                f'<td style="{style}">{escape(result.aspect)}</td>'
+                f'<td style="{style};white-space:nowrap">{escape(result.aspect)}</td>'
                 f'<td style="{style};white-space:nowrap">{_points(result)}</td>'
                 f'<td style="{style}">{_html_finding(result)}</td></tr>'
             )
