@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import nbformat
 import pandas as pd
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGraderAPI
+from sqlalchemy.exc import SAWarning
 
-from course.build import lessons, made_from, nbgrader, solution_path
+from course.build import ROOT, lessons, made_from, nbgrader, solution_path
 
 
 class Ungraded(Exception):
@@ -71,9 +73,12 @@ def grade(api: NbGraderAPI, student: str, lab: str) -> bool:
     return True
 
 
-def points(api: NbGraderAPI, lab: str) -> pd.DataFrame:
-    """The points of each graded student (rows) in each check of a lab (columns), and their total."""
-    rows = {}
+def points(api: NbGraderAPI, lab: str, students: list[str]) -> pd.DataFrame:
+    """The points of each student (rows) in each check of a lab (columns), and their total.
+
+    Rows of students who could not be graded are empty.
+    """
+    rows: dict[str, dict] = {student: {} for student in students}
     with Gradebook(api.coursedir.db_url, api.coursedir.course_id) as gradebook:
         for submission in gradebook.assignment_submissions(lab):
             (notebook,) = submission.notebooks
@@ -99,8 +104,9 @@ def _last_error(result: dict) -> str:
     return told[-1].removeprefix("[ERROR] ")
 
 
-def main() -> int:
-    api = nbgrader()
+def main(root: Path = ROOT) -> None:
+    warnings.simplefilter("ignore", SAWarning)  # of nbgrader's own queries
+    api = nbgrader(root=str(root))
     submitted = Path(api.coursedir.root) / api.coursedir.submitted_directory
     found = list(submissions(submitted))
     if not found:
@@ -108,27 +114,30 @@ def main() -> int:
             "There is nothing to grade: submissions belong in submitted/STUDENT/LAB/LAB.ipynb, "
             "and `make samples` puts a few there to try."
         )
-        return 0
-    problems, ready = [], {}
+        return
+    problems: list[str] = []
+    students: dict[str, list[str]] = {}
     for student, lab in found:
         try:
-            if lab not in ready and solution_path(lab).exists():
+            if lab not in students and solution_path(lab).exists():
                 add_assignment(api, lab)
-                ready[lab] = True
+                students[lab] = []
+            if lab in students:
+                students[lab].append(student)
             done = grade(api, student, lab)
             print(f"{student}, {lab}: {'graded' if done else 'graded before'}", flush=True)
         except Ungraded as error:
             problems.append(f"{student}, {lab}: NOT GRADED, {error}.")
             print(problems[-1], flush=True)
-    for lab in ready:
-        print(f"\n{lab}\n{points(api, lab).to_string(float_format='{:g}'.format)}")
+    for lab in students:
+        table = points(api, lab, students[lab])
+        print(f"\n{lab}\n{table.to_string(float_format='{:g}'.format, na_rep='-')}")
     if problems:
         print("\n" + "\n".join(problems))
-    return 1 if problems else 0
 
 
 if __name__ == "__main__":
     try:
-        sys.exit(main())
+        main()
     except KeyboardInterrupt:
         sys.exit("Interrupted: what was graded is kept, and the next run goes on from there.")
