@@ -21,7 +21,7 @@ test: export TRANSFORMERS_OFFLINE := 1
 test: environment  ## run everything that must pass
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
-	$(PY) -m pytest tests -n 2 --dist loadgroup
+	$(PY) -m pytest tests -n 2 --dist loadfile
 	$(PY) -m pytest --nbval --nbval-current-env -p no:randomly -n 2 --dist loadfile solutions
 
 notebooks: environment  ## make solutions/ and labs/ from course/lessons/

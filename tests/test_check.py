@@ -186,9 +186,8 @@ def test_validate_gets_the_report_as_an_error(monkeypatch):
     [
         None, True, 7, 2**80, -1.5, "é中🙂\ud800\x00", b"\xff\x00", [1, [2]], (1, (2,)), {1, 2},
         {(1, 2): 3, "a": [None]}, torch.arange(6).reshape(2, 3), torch.zeros(0, 3),
-        torch.randn(2, 3).bfloat16(), torch.tensor([True]), [torch.ones(2), torch.ones(3)],
+        torch.linspace(-1, 1, 6).reshape(2, 3).bfloat16(), torch.tensor([True]), [torch.ones(2), torch.ones(3)],
     ],
-    ids=repr,
 )  # fmt: skip
 def test_plain_data_comes_back_as_it_was(value):
     assert same(unpack(pack(value)), value)
