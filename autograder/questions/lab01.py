@@ -322,7 +322,11 @@ class TrainBpe(Question):
             message = "The merges must be a list of pairs (tuples of two ids)."
             yield Finding(case.aspects[0], message, f"{case.name}: one is {shorten(odd[0])}")
             return
-        yield from self.equal_to_right(case, seen, "The merges are not the most frequent pairs.")
+        yield from self.equal_to_right(
+            case,
+            seen,
+            "The merges are not the most frequent pairs. (Are count_pairs and merge right?)",
+        )
 
 
 def _has(seen, key: str) -> bool:
@@ -404,7 +408,7 @@ class Encode(Question):
                 yield Finding(case.aspects[0], lost, f"{case.name}: {shorten(seen)}")
             else:
                 yield from self.equal_to_right(
-                    case, seen, "The ids are wrong, though no byte is lost."
+                    case, seen, "The ids are wrong, though no byte is lost. (Is merge right?)"
                 )
 
 
