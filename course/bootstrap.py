@@ -19,6 +19,7 @@ LEAST_GB = 3  # free space without which there is no point in starting
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 STAMP, LOG = "course-setup.stamp", "course-setup.log"
 UNFINISHED = "unfinished"
+NEWS = "@jupyterlab/apputils-extension:announcements"
 
 WRONG_PYTHON = (
     "The course needs Python {0}.{1} to {2}.{3} and found only {4}.{5}: install one of them, "
@@ -90,6 +91,9 @@ def set_up(venv):
         run(venv, [sys._base_executable, "-m", "venv", os.path.abspath(venv)])
     pip = [python_of(venv), "-m", "pip", "install", "--no-input", "--progress-bar", "off"]
     run(venv, pip + ["-c", "constraints.txt", "-e", "."])
+    # JupyterLab would ask each new user whether it may fetch news.
+    jupyter = [python_of(venv), "-m", "jupyter", "labextension"]
+    run(venv, jupyter + ["disable", "--level=sys_prefix", NEWS])
     write(venv, STAMP, home_of(venv) + digest())
     say(venv + " is ready.")
 

@@ -1,7 +1,7 @@
 """Setting up the environment: a second run does nothing, and each failure has its one sentence.
 
-The real script runs in a small checkout of its own. What it starts, `python -m venv` and
-`python -m pip`, are stand-ins that PYTHONPATH finds first, so nothing is downloaded.
+The real script runs in a small checkout of its own. What it starts, `python -m venv`,
+`pip` and `jupyter`, are stand-ins that PYTHONPATH finds first, so nothing is downloaded.
 """
 
 import ast
@@ -45,6 +45,7 @@ class Checkout:
             shutil.copy(ROOT / name, folder)
         self.replace("venv", VENV)
         self.replace("pip", PIP)
+        self.replace("jupyter", "")
 
     def replace(self, module, text):
         """Let `python -m module` run this text instead."""
