@@ -178,4 +178,5 @@ def call(function, *arguments) -> dict:
     except (NotImplementedError, KeyboardInterrupt):
         raise
     except BaseException as error:
-        return {"raised": type(error).__name__, "message": str(error)[:300]}
+        kinds = [kind.__name__ for kind in type(error).__mro__]
+        return {"raised": kinds[0], "kinds": kinds, "message": str(error)[:300]}

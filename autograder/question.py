@@ -106,37 +106,45 @@ class Question:
     def known_mistake(self, case: Case, seen, aspect: str) -> Finding | None:
         """The finding for the known mistake that would give exactly what was seen, if there is one.
 
-        Where several would, it is the one that explains most of the answer's other results.
+        Where several would, it is the one that explains most of the answer's other results; none is
+        named that the other results contradict as often as they bear it out.
         """
         mistakes = [name for name, value in case.expected["mistakes"].items() if same(seen, value)]
         if not mistakes:
             return None
         explains = case.expected.get("explains", {})
-        mistake = max(mistakes, key=lambda name: explains.get(name, 0))
+        mistake = max(mistakes, key=lambda name: explains.get(name, 1))
+        if explains.get(mistake, 1) <= 0:
+            return None
         return Finding(aspect, self.mistakes[mistake], difference(seen, case))
 
-    def explains(self, seen: Iterable[tuple[Case, dict]]) -> dict[str, int]:
-        """For each known mistake, in how many cases it would do just what the answer did."""
-        counts = dict.fromkeys(self.mistakes, 0)
+    def explains(self, seen: Iterable[tuple[Case, dict]]) -> dict[str, float]:
+        """How well each known mistake explains all that an answer did.
+
+        A case counts 1 where the answer did just what the mistake would do, and -1 where the
+        mistake would show and the answer was wrong in another way. Where it was right, though the
+        mistake would show, that decides only between equals: a mistake may have milder forms. A
+        case in which the answer raised an error counts only for mistakes that raise one too.
+        """
+        scores = dict.fromkeys(self.mistakes, 0.0)
         for case, observation in seen:
             if case.expected is None:
                 continue
-            for name in counts:
-                value = case.expected["mistakes"].get(name, case.expected["right"])
-                if observation["status"] == "returned":
-                    counts[name] += same(self.comparable(case, observation["value"]), value)
-                else:
-                    counts[name] += value == RAISES
-        return counts
+            returned = observation["status"] == "returned"
+            did = self.comparable(case, observation["value"]) if returned else RAISES
+            for name, value in case.expected["mistakes"].items():
+                if same(did, value):
+                    scores[name] += 1
+                elif returned:
+                    scores[name] -= 0.01 if same(did, case.expected["right"]) else 1
+        return scores
 
     def of_type(self, kind: type, case: Case, seen) -> Iterator[Finding]:
         """A finding for each aspect of the case where the answer did not return a `kind`."""
         if type(seen) is not kind:
-            found = seen.type if isinstance(seen, Opaque) else type_name(seen)
+            found, wanted = with_article(kind_of(seen)), with_article(kind.__name__)
             for aspect in case.aspects:
-                yield Finding(
-                    aspect, f"{self.answer_name} returned a {found}, expected a {kind.__name__}."
-                )
+                yield Finding(aspect, f"{self.answer_name} returned {found}, expected {wanted}.")
 
     def equal_to_right(self, case: Case, seen, message: str) -> Iterator[Finding]:
         """Nothing where `seen` is right, else the known mistake that explains it, else `message`."""
@@ -145,6 +153,15 @@ class Question:
             yield self.known_mistake(case, seen, aspect) or Finding(
                 aspect, message, difference(seen, case)
             )
+
+
+def kind_of(value) -> str:
+    """The type of a value as a student would write it, also where only its trace has arrived."""
+    return value.type if isinstance(value, Opaque) else type_name(value)
+
+
+def with_article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiouAEIOU' else 'a'} {noun}"
 
 
 def same(seen, expected) -> bool:

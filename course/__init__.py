@@ -1,5 +1,7 @@
 """What the labs import: texts, tokenizers and models by name, and pictures of them."""
 
-from course.hub import encoding, model_path, textbook
+from course.hub import encoding, model_path, stay_offline, textbook
 
 __all__ = ["encoding", "model_path", "textbook"]
+
+stay_offline()

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import tiktoken
+from huggingface_hub import constants
 
 ASSETS = Path(__file__).parent / "assets"
 PUBLIC_NAMES = {"gpt2": "openai-community/gpt2", "qwen2-chat": "Qwen/Qwen2-0.5B-Instruct"}
@@ -20,6 +21,17 @@ END_OF_TEXT = "<|endoftext|>"
 # GPT-2's pre-tokenizer (Radford et al. 2019): text is cut into words, each with the blank before
 # it, numbers, signs and blanks; a token never crosses such a cut.
 GPT2_PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+
+
+def stay_offline() -> None:
+    """Keeps transformers off the network unless the switch says that it may download.
+
+    Without this a mistyped path is taken for a public name, and asked for again and again.
+    """
+    if os.environ.get("COURSE_HUB") != "1":
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        # For a notebook that imported transformers first: the variable is read only once.
+        constants.HF_HUB_OFFLINE = os.environ["HF_HUB_OFFLINE"] == "1"
 
 
 class AssetError(Exception):

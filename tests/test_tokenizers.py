@@ -1,7 +1,10 @@
 """The facts that lab01 teaches, by the lab's own solution, on the course's and the real vocabularies."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
@@ -131,3 +134,20 @@ def test_without_network_the_switch_says_what_to_do(monkeypatch):
     monkeypatch.setattr(tiktoken, "get_encoding", no_network)
     with pytest.raises(AssetError, match="connect to the network"):
         course.encoding()
+
+
+def test_a_public_name_is_not_downloaded_unless_the_switch_is_on():
+    program = (
+        "from transformers import GPT2Tokenizer; import course, socket\n"
+        "def no(*a, **k): raise SystemExit('touched the network')\n"
+        "socket.create_connection = socket.socket.connect = socket.getaddrinfo = no\n"
+        "try: GPT2Tokenizer.from_pretrained('openai-community/gpt2')\n"
+        "except OSError: pass\n"
+        "print('offline')"
+    )
+    environment = {k: v for k, v in os.environ.items() if "OFFLINE" not in k and k != "COURSE_HUB"}
+    environment["HF_HOME"] = "/nonexistent"
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "offline", done.stdout + done.stderr

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import Counter
-from itertools import pairwise
+from itertools import combinations, pairwise
 from random import Random
 
 import regex
@@ -13,6 +13,7 @@ import torch
 from autograder.hidden import Oracle
 from autograder.question import Case
 from autograder.questions.lab01 import WORDS
+from course.hub import GPT2_PATTERN
 
 # Pieces from which random texts are made: several scripts, combining marks, emoji, code, controls.
 WORDS_OF_TEXT = [
@@ -134,6 +135,10 @@ COUNT_PAIRS_MISTAKES = {
     "every second": lambda ids: dict(Counter(zip(ids[::2], ids[1::2], strict=False))),
     "single ids": lambda ids: dict(Counter(ids)),
     "once each": lambda ids: dict.fromkeys(count_pairs(ids), 1),
+    "one too few": lambda ids: {pair: n - 1 for pair, n in count_pairs(ids).items()},
+    "one too many": lambda ids: {pair: n + 1 for pair, n in count_pairs(ids).items()},
+    "turned round": lambda ids: {pair[::-1]: n for pair, n in count_pairs(ids).items()},
+    "not neighbours": lambda ids: dict(Counter(combinations(ids, 2))),
 }
 
 
@@ -191,8 +196,26 @@ def merge_last_lost(ids, pair, new_id):
     return merged[:-1] if merged and merged[-1] != new_id else merged
 
 
-def merge_both_orders(ids, pair, new_id):
-    return merge(merge(ids, pair, new_id), pair[::-1], new_id)
+def merge_walk(ids, pair, new_id, orders=1, after_merge="looks", otherwise=1):
+    """The right answer, or with one of the switches a wrong one."""
+    pairs = [tuple(pair), tuple(pair[::-1])][:orders]
+    merged, i = [], 0
+    while i < len(ids):
+        if tuple(ids[i : i + 2]) in pairs:
+            merged.append(new_id)
+            i += 2
+            if after_merge == "blind":
+                merged += ids[i : i + 1]
+                i += 1
+        else:
+            merged += ids[i : i + otherwise]
+            i += otherwise
+    return merged
+
+
+def merge_last_twice(ids, pair, new_id):
+    merged = merge(ids, pair, new_id)
+    return [*merged, *ids[-1:]] if merged and merged[-1] == new_id else merged
 
 
 MERGE_MISTAKES = {
@@ -202,7 +225,14 @@ MERGE_MISTAKES = {
     "first only": merge_first,
     "second kept": merge_second_kept,
     "single ids": lambda ids, pair, new_id: [new_id if i in pair else i for i in ids],
-    "mirror image": merge_both_orders,
+    "mirror image": lambda ids, pair, new_id: merge_walk(ids, pair, new_id, orders=2),
+    "blind after a merge": lambda ids, pair, new_id: merge_walk(
+        ids, pair, new_id, after_merge="blind"
+    ),
+    "steps of two": lambda ids, pair, new_id: merge_walk(ids, pair, new_id, otherwise=2),
+    "last id twice": merge_last_twice,
+    "second kept, last lost": lambda ids, pair, new_id: merge_second_kept(ids, pair, new_id)[:-1],
+    "always 256": lambda ids, pair, new_id: merge(ids, pair, 256),
     "unchanged": lambda ids, pair, new_id: list(ids),
 }
 
@@ -218,6 +248,9 @@ def merge_cases(rng: Random):
         yield Case(
             f"repeats {i}", ("overlap",), {"ids": [a, a, a, *ids], "pair": (a, a), "new_id": 301}
         )
+        # As text, "1 2" also stands in "11 2" and in "1 25".
+        ids = [10 * other + a, b, a, 10 * b + 1, a, b]
+        yield Case(f"digits {i}", ("merging",), {"ids": ids, "pair": (a, b), "new_id": 300})
         yield Case(
             f"afterwards {i}", ("input kept",), {"ids": [a, b] * 3, "pair": (a, b), "new_id": 300}
         )
@@ -282,6 +315,29 @@ def train_one_new_id(text, vocab_size):
     return merges
 
 
+def train_nothing_merged(text, vocab_size):
+    counts = count_pairs(list(text.encode()))
+    if not counts or max(counts.values()) < 2:
+        return []
+    return [smallest(counts)] * (vocab_size - 256)
+
+
+def train_words(text, vocab_size, pattern=r"\S+"):
+    words = [list(word.encode()) for word in regex.findall(pattern, text)]
+    merges = []
+    for i in range(vocab_size - 256):
+        counts = sum((Counter(count_pairs(word)) for word in words), Counter())
+        if not counts or max(counts.values()) < 2:
+            break
+        merges.append(smallest(counts))
+        words = [merge(word, merges[-1], 256 + i) for word in words]
+    return merges
+
+
+def first_id_only(counts):
+    return max(counts, key=lambda pair: (counts[pair], -pair[0]))
+
+
 def train_without_new_tokens(text, vocab_size):
     def only_bytes(ids):
         return {pair: n for pair, n in count_pairs(ids).items() if max(pair) < 256}
@@ -303,6 +359,10 @@ TRAIN_MISTAKES = {
     "all counted once": train_counted_once,
     "no new tokens": train_without_new_tokens,
     "new ids first": train_one_new_id,
+    "nothing merged": train_nothing_merged,
+    "stops at two": lambda text, size: train(text, size, fewest=3),
+    "words": train_words,
+    "ties by the first id": lambda text, size: train(text, size, best=first_id_only),
     "non-overlapping counts": lambda text, size: train(text, size, counted=count_pairs_apart),
 }
 
@@ -333,8 +393,12 @@ def train_cases(rng: Random):
         text = f"{word}{sign}{word}{word}{sign}{word}" * 2
         yield Case(f"scripts {i}", ("bytes",), {"text": text, "vocab_size": 264})
         a, b, c, d = rng.sample("abcdefghijklm", 4)
-        text = f"{d}{c} {d}{c} {a}{b} {a}{b}."
+        # Three pairs stand twice: the smallest, the first and the largest differ.
+        smaller, middle, larger = sorted([a, b, c])
+        text = f"{middle}{d},{larger}{d}.{smaller}{d};{middle}{d}!{larger}{d}?{smaller}{d}"
         yield Case(f"tie {i}", ("ties",), {"text": text, "vocab_size": 260})
+        text = f"{d}{larger},{d}{smaller}.{d}{larger};{d}{smaller}"
+        yield Case(f"one first id {i}", ("ties",), {"text": text, "vocab_size": 257})
         text = "".join(rng.sample("abcdefghijklmnopqrstuvwxyz", 12))
         yield Case(f"nothing repeats {i}", ("stop",), {"text": text, "vocab_size": 290})
         yield Case(f"short text {i}", ("stop",), {"text": text[:3] * 3, "vocab_size": 290})
@@ -394,7 +458,45 @@ def encode_first_only(text, merges):
     return ids
 
 
+def encode_picking(choose):
+    """Merges the pair that `choose(known pairs with their counts, ids of pairs)` picks, until none is known."""
+
+    def encode_so(text, merges):
+        rank = {pair: 256 + i for i, pair in enumerate(merges)}
+        ids = list(text.encode())
+        while known := {p: n for p, n in count_pairs(ids).items() if p in rank}:
+            pair = choose(known, rank)
+            ids = merge(ids, pair, rank[pair])
+        return ids
+
+    return encode_so
+
+
+def encode_leftmost(text, merges, passes=10**6):
+    """Passes from the left that merge whatever pair is known, each on what the last one left."""
+    rank = {pair: 256 + i for i, pair in enumerate(merges)}
+    ids, before = list(text.encode()), None
+    while ids != before and passes:
+        passes -= 1
+        before, ids, i = ids, [], 0
+        while i < len(before):
+            pair = tuple(before[i : i + 2])
+            ids.append(rank.get(pair, before[i]))
+            i += 2 if pair in rank else 1
+    return ids
+
+
+def encode_words(text, merges):
+    return [i for word in regex.findall(r" ?\S+|\s+", text) for i in encode(word, merges)]
+
+
 ENCODE_MISTAKES = {
+    "most frequent first": encode_picking(lambda known, rank: max(known, key=known.get)),
+    "last learned first": encode_picking(lambda known, rank: max(known, key=rank.get)),
+    "leftmost first": encode_leftmost,
+    "one glance": lambda text, merges: encode_leftmost(text, merges, passes=1),
+    "words": encode_words,
+    "ids from 0": lambda text, merges: encode(text, merges, first_id=0),
     "reverse order": encode_reversed,
     "longest match": encode_longest,
     "characters": lambda text, merges: encode(text, merges, units=lambda t: [ord(c) for c in t]),
@@ -453,7 +555,20 @@ def decode_latin1(ids, merges):
     return b"".join(table[i] for i in ids).decode("latin-1")
 
 
+def decode_all_or_nothing(ids, merges):
+    try:
+        return decode(ids, merges, errors="strict")
+    except UnicodeDecodeError:
+        return ""
+
+
 DECODE_MISTAKES = {
+    "byte by byte": lambda ids, merges: decode_each(
+        b"".join(spellings(merges)[i] for i in ids), merges
+    ),
+    "all or nothing": decode_all_or_nothing,
+    "str of bytes": lambda ids, merges: str(b"".join(spellings(merges)[i] for i in ids)),
+    "stripped": lambda ids, merges: decode(ids, merges).strip(),
     "ignored": lambda ids, merges: decode(ids, merges, errors="ignore"),
     "token by token": decode_each,
     "Latin-1": decode_latin1,
@@ -470,7 +585,7 @@ DECODE_MISTAKES = {
 def decode_cases(rng: Random):
     merges = train(LEARN_FROM, 290)
     for i in range(3):
-        words = " ".join(rng.choices(["the", "theatre", "north", "shops"], k=6))
+        words = " " + " ".join(rng.choices(["the", "theatre", "north", "shops"], k=6)) + "\n"
         yield Case(f"random words {i}", ("text",), {"ids": encode(words, merges), "merges": merges})
         text = "".join(rng.choices("🙂中文词元ï", k=8)) + random_text(rng, 4)
         ids = encode(text, merges)
@@ -502,17 +617,28 @@ def tiktoken_by_rank(rank_of_merge):
     return ids
 
 
+def tiktoken_parts_swapped(merges, pattern, special_tokens, text):
+    turned = spellings([pair[::-1] for pair in merges])
+    ranks = {token: i for i, token in turned.items()}
+    encoding = tiktoken.Encoding("x", pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
+    return encoding.encode_ordinary(text)
+
+
 TO_TIKTOKEN_MISTAKES = {
     "ranks from 257": tiktoken_by_rank(lambda i, n: 257 + i),
     "no merges": lambda merges, pattern, special, text: list(text.encode()),
     "ranks reversed": tiktoken_by_rank(lambda i, n: 255 + n - i),
     "no cuts": lambda merges, pattern, special, text: encode(text, merges),
+    "another pattern": lambda merges, pattern, special, text: tiktoken_ids(
+        merges, GPT2_PATTERN, special, text
+    ),
+    "parts swapped": tiktoken_parts_swapped,
 }
 
 
 def to_tiktoken_cases(rng: Random):
     merges = train(LEARN_FROM, 290)
-    special = {"<|endoftext|>": 290, "<|im_start|>": 291 + rng.randint(0, 9)}
+    special = {"<|endoftext|>": 290, "<|im_start|>": 292 + rng.randint(0, 9)}
     plain = {"merges": merges, "pattern": WORDS, "special_tokens": special}
     for i in range(3):
         yield Case(f"random scripts {i}", ("ids",), plain | {"text": random_text(rng, 10)})
@@ -521,7 +647,8 @@ def to_tiktoken_cases(rng: Random):
             f"random words {i}", ("pattern",), plain | {"pattern": r"\w+|\s+", "text": words}
         )
     text = rng.choice(["shop<|endoftext|>the", "<|endoftext|>", "the <|im_start|>shop"])
-    yield Case("special tokens", ("special tokens",), plain | {"text": text})
+    whole = plain | {"pattern": r"\s?[a-z]+|<\S+>|.", "text": text}
+    yield Case("special tokens", ("special tokens",), whole)
 
 
 # --- pad_batch
@@ -557,7 +684,7 @@ PAD_MISTAKES = {
     "always left": lambda s, p, side: pad(s, p, "left"),
     "sides swapped": lambda s, p, side: pad(s, p, other(side)),
     "wrong pad": lambda s, p, side: pad(s, p + 1 if p == 0 else 0, side),
-    "cut to the shortest": lambda s, p, side: pad(s, p, side, width=min(map(len, s))),
+    "cut to the shortest": lambda s, p, side: pad(s, p, "right", width=min(map(len, s))),
     "reversed": lambda s, p, side: pad([row[::-1] for row in s], p, side),
     "mask from ids": lambda s, p, side: pad(
         s, p, side, mask_of=lambda ids, mask: (ids != p).long()
@@ -565,6 +692,12 @@ PAD_MISTAKES = {
     "mask inverted": lambda s, p, side: pad(s, p, side, mask_of=lambda ids, mask: 1 - mask),
     "mask all ones": lambda s, p, side: pad(s, p, side, mask_of=lambda ids, mask: mask * 0 + 1),
     "mask on the other side": lambda s, p, side: pad(s, p, side, mask_side=other(side)),
+    "results swapped": lambda s, p, side: pad(s, p, side)[::-1],
+    "mask padded with pad_id": lambda s, p, side: pad(
+        s, p, side, mask_of=lambda ids, mask: mask + p * (1 - mask)
+    ),
+    "batch second": lambda s, p, side: tuple(part.T for part in pad(s, p, side)),
+    "rows moved": lambda s, p, side: pad(sorted(s, key=len, reverse=True), p, side),
     "one column too many": lambda s, p, side: pad(s, p, side, width=max(map(len, s)) + 1),
 }
 

@@ -1,6 +1,7 @@
 """lab01_tokenization: how does text become numbers?"""
 
 import copy
+import re
 import unicodedata
 
 import tiktoken
@@ -11,7 +12,7 @@ import course
 from autograder.compare import compare
 from autograder.grade import call
 from autograder.observation import tensor_facts, type_name
-from autograder.question import Case, Finding, Question, same, shorten
+from autograder.question import Case, Finding, Question, kind_of, same, shorten, with_article
 
 # A pattern simpler than GPT-2's, so that the cuts are easy to see: words with the blank before them.
 WORDS = r" ?\w+|[^\w\s]+|\s+"
@@ -26,7 +27,7 @@ class NormalizeText(Question):
         "that holds only spaces look like to the step that counts blank lines?",
         'Turn "\\r\\n" into "\\n" before you turn the "\\r" that are left. Look at lines only after '
         'that: split at "\\n", clean each, join again. NFC is unicodedata.normalize("NFC", text).',
-        'text.replace("\\r\\n", "\\n").replace("\\r", "\\n"), then re.sub(r"[ \\t]+\\n", …) or '
+        'text.replace("\\r\\n", "\\n").replace("\\r", "\\n"), then re.sub(r"(?m)[ \\t]+$", …) or '
         'line.rstrip(" \\t") for each line, then re.sub(r"\\n{3,}", "\\n\\n", text).',
     )
     mistakes = {
@@ -57,26 +58,48 @@ class NormalizeText(Question):
     def cases(self):
         yield Case("three kinds of line ending", ("line endings",), {"text": "one\r\ntwo\rthree\n"})
         yield Case(
-            "blanks after words", ("trailing blanks",), {"text": "  if x: \t\n    y = 1  2  \nend"}
+            "blanks after words",
+            ("trailing blanks",),
+            {"text": "  if x: \t\n    y = 1  2\t3  \nend\nend \t"},
         )
         yield Case("a gap of four lines", ("blank lines",), {"text": "one\n\n\n\n\ntwo\n\nthree\n"})
         yield Case("blank lines with blanks", ("blank lines",), {"text": "one\n \n\t\n  \ntwo"})
         yield Case("an accent apart", ("letters",), {"text": "Cafe\u0301 ÅNGSTRÖM A\u030a"})
-        yield Case("many scripts", ("letters",), {"text": "ﬁve 中文 हिन्दी עברית ２ 🙂"})
+        yield Case("many scripts", ("letters",), {"text": "ﬁve 中文 हिन्दी עברית ２ 👩\u200d🔬"})
 
     def verdict(self, case, seen):
         wrong_type = list(self.of_type(str, case, seen))
         yield from wrong_type
         if not wrong_type:
-            message = "The text differs from what the four rules give."
-            lost = _lost_letters(case.expected["right"], seen)
-            if lost and "letters" in case.aspects:
-                message = "Letters are lost or changed: every letter of every script must survive."
+            mistake = _untidy(case.expected["right"], seen)
+            message = self.mistakes.get(mistake, mistake)
             yield from self.equal_to_right(case, seen, message)
 
 
-def _lost_letters(right: str, seen: str) -> bool:
-    return any(c not in seen for c in right if unicodedata.category(c)[0] in "LMN")
+def _untidy(right: str, seen: str) -> str:
+    """What can be seen to be wrong in a text that no single known mistake explains."""
+    if any(c not in seen for c in right if unicodedata.category(c)[0] in "LMN" or c == "\u200d"):
+        return "Letters are lost or changed: every letter of every script must survive."
+    if "\r" in seen:
+        return "carriage returns left"
+    if re.search(r"[ \t](?=\n|\Z)", seen):
+        return "trailing blanks left"
+    if "\n\n\n" in seen:
+        return "blank lines left"
+    if not unicodedata.is_normalized("NFC", seen):
+        return "not NFC"
+    lines, wanted = seen.split("\n"), right.split("\n")
+    if [line.split() for line in lines] == [line.split() for line in wanted]:
+        if [line.lstrip() for line in lines] == [line.lstrip() for line in wanted]:
+            return "indentation lost"
+        return "inner blanks squeezed"
+    if seen.split() == right.split():
+        if seen.strip() == right.strip():
+            return "ends stripped"
+        if "\n" not in seen:
+            return "Line breaks have become spaces: only what the rules name may change."
+        return "blank lines gone" if seen.count("\n") < right.count("\n") else "blank lines left"
+    return "The text differs from what the four rules give."
 
 
 class CorpusStats(Question):
@@ -93,7 +116,7 @@ class CorpusStats(Question):
 
     def cases(self):
         three = ("n_tokens", "n_unique", "max_token_id")
-        yield Case("a sentence", three, {"text": "the cat and the hat, the cat and the bat"})
+        yield Case("a sentence", three, {"text": "Zoë: the cat and the hat, the cat and the bat"})
         yield Case("two scripts", three, {"text": "Hello, 世界! Hello again."})
         yield Case("a text with <|endoftext|>", ("any text",), {"text": "end <|endoftext|> start"})
         yield Case("the empty text", ("any text",), {"text": ""})
@@ -115,6 +138,8 @@ class CorpusStats(Question):
         }
         mistakes = {
             "n_tokens": [
+                (len(encoding.encode(text, allowed_special="all")), "The name of a special token in the "
+                 "text became one id: it is ordinary text here, as encode_ordinary takes it."),
                 (len(text), "n_tokens counts characters: count the ids that the encoding gives."),
                 (len(text.split()), "n_tokens counts words: count the ids that the encoding gives."),
                 (len(text.encode()), "n_tokens counts bytes: count the ids that the encoding gives."),
@@ -131,8 +156,8 @@ class CorpusStats(Question):
                 (encoding.max_token_value, "max_token_id is the largest id of the whole vocabulary: take "
                  "the largest that occurs in this text."),
                 (ids[-1] if ids else None, "max_token_id is the last id of the text: take the largest."),
-                (len(set(ids)) - 1, "max_token_id is n_unique - 1: ids that occur have gaps between them."),
-                (None if ids else 0, "max_token_id of a text without tokens is None: no id occurs in it."),
+                (len(set(ids)) - 1 if ids else None, "max_token_id is n_unique - 1: ids that occur have gaps between them."),
+                (None if ids else seen.get("max_token_id"), "max_token_id of a text without tokens is None: no id occurs in it."),
             ],
         }  # fmt: skip
         for key, value in right.items():
@@ -143,6 +168,8 @@ class CorpusStats(Question):
                 got = seen[key]
                 known = [message for value, message in mistakes[key] if same(got, value)]
                 message = known[0] if len(known) == 1 else f"{key} is wrong."
+                if type(got) is not int and got is not None:
+                    message = f"{key} is {with_article(kind_of(got))}, expected an int."
                 yield Finding(aspect, message, f"{case.name}: got {got!r}, expected {value!r}")
 
 
@@ -163,12 +190,16 @@ class CountPairs(Question):
         "every second": "Only every second pair is counted: each id but the last begins a pair.",
         "single ids": "Single ids are counted: count pairs of neighbours.",
         "once each": "Every pair has count 1: add one each time the pair is seen.",
+        "one too few": "Every count is one too low: a pair that is seen for the first time has count 1.",
+        "one too many": "Every count is one too high: a pair that is seen for the first time has count 1.",
+        "turned round": "The keys are turned round: in [1, 2] the pair is (1, 2) and not (2, 1).",
+        "not neighbours": "Pairs of ids that are no neighbours are counted too.",
     }
 
     def cases(self):
         yield Case("five ids", ("counts",), {"ids": [1, 2, 3, 1, 2]})
         yield Case("a pair and its mirror image", ("counts",), {"ids": [7, 9, 7, 7, 9]})
-        yield Case("one id repeated", ("overlaps",), {"ids": [5, 5, 5, 5]})
+        yield Case("one id repeated", ("overlaps",), {"ids": [5, 5, 5, 5, 6]})
         yield Case("one id", ("short lists",), {"ids": [4]})
         yield Case("no id", ("short lists",), {"ids": []})
 
@@ -180,7 +211,7 @@ class CountPairs(Question):
         keys = [key for key in seen if type(key) is not tuple]
         if keys:
             known = self.known_mistake(case, seen, case.aspects[0])
-            message = f"The keys must be pairs (tuples of two ids); one is a {type_name(keys[0])}."
+            message = f"The keys must be pairs (tuples of two ids); one is {with_article(kind_of(keys[0]))}."
             yield known or Finding(case.aspects[0], message, f"{case.name}: {shorten(seen)}")
             return
         yield from self.equal_to_right(case, seen, "Some counts are wrong.")
@@ -207,12 +238,19 @@ class Merge(Question):
         "second kept": "The second id of the pair is still there: the new id stands for both.",
         "single ids": "Single ids of the pair were replaced: only the two together, in this order, are merged.",
         "mirror image": "The pair was merged in the wrong order too: (1, 2) is not (2, 1).",
-        "unchanged": "Nothing was merged.",
+        "unchanged": "Nothing was merged. Is a list compared with a tuple somewhere? [1, 2] == (1, 2) is False.",
+        "blind after a merge": "The id after a merge was copied without a look at it: it may begin the "
+        "next pair.",
+        "steps of two": "The walk moves on by two ids even where nothing was merged: then by one.",
+        "last id twice": "The last id is there twice: it was part of the last pair.",
+        "second kept, last lost": "The second id of the pair is still there, and the last id is lost: "
+        "walk with an index of your own.",
+        "always 256": "The new id is always 256: use new_id.",
     }
 
     def cases(self):
         yield Case(
-            "two pairs", ("merging",), {"ids": [1, 2, 3, 1, 2, 2], "pair": (1, 2), "new_id": 256}
+            "two pairs", ("merging",), {"ids": [1, 2, 3, 1, 2, 2], "pair": (1, 2), "new_id": 300}
         )
         yield Case(
             "a pair at the end",
@@ -286,6 +324,12 @@ class TrainBpe(Question):
         "no new tokens": "The merged ids never take part in a merge: the pairs must be counted in the "
         "list that the last merge left.",
         "new ids first": "Every merge got the same new id: round i makes the id 256 + i.",
+        "nothing merged": "The same pair comes again and again: merge returns a new list, keep it for "
+        "the next round.",
+        "stops at two": "The loop stops too early: a pair that occurs twice is still merged.",
+        "words": "The text was cut into words first: here pairs may also cross blanks.",
+        "ties by the first id": "Ties between pairs with the same first id go to the wrong one: compare "
+        "the second ids then.",
         "non-overlapping counts": "Overlapping pairs were counted once: count_pairs counts (a, a) twice "
         "in (a, a, a).",
     }
@@ -296,7 +340,11 @@ class TrainBpe(Question):
         rain = "in brain drain trains in drain in"
         yield Case("rain", ("merges",), {"text": rain, "vocab_size": 259})
         yield Case("accents and Chinese", ("bytes",), {"text": "é中é中é中文é", "vocab_size": 260})
-        yield Case("a tie", ("ties",), {"text": "zy zy ab ab", "vocab_size": 258})
+        four = (
+            "kl,zy.ac;mn!kl?zy:ac-mn"  # four pairs twice: first, last, largest and smallest differ
+        )
+        yield Case("a tie", ("ties",), {"text": four, "vocab_size": 258})
+        yield Case("one first id", ("ties",), {"text": "ac,ab.ac;ab", "vocab_size": 257})
         yield Case("nothing repeats", ("stop",), {"text": "abcdefg", "vocab_size": 300})
         yield Case("a short text", ("stop",), {"text": "abab", "vocab_size": 400})
         yield Case("a vocabulary of 255", ("refusal",), {"text": "abab", "vocab_size": 255})
@@ -306,6 +354,9 @@ class TrainBpe(Question):
         if inputs["vocab_size"] < 256:
             return call(answer, *inputs.values())
         return super().probe(answer, inputs)
+
+    def comparable(self, case, seen):
+        return seen if case.inputs["vocab_size"] >= 256 else case.expected["right"]
 
     def verdict(self, case, seen):
         if case.inputs["vocab_size"] < 256:
@@ -317,11 +368,16 @@ class TrainBpe(Question):
         yield from wrong_type
         if wrong_type:
             return
-        odd = [pair for pair in seen if type(pair) is not tuple or len(pair) != 2]
-        if odd:
-            message = "The merges must be a list of pairs (tuples of two ids)."
-            yield Finding(case.aspects[0], message, f"{case.name}: one is {shorten(odd[0])}")
-            return
+        for pair in seen:
+            message = ""
+            if type(pair) is not tuple or len(pair) != 2:
+                message = "The merges must be a list of pairs (tuples of two ids)."
+            elif [type(part) for part in pair] != [int, int]:
+                kinds = " and ".join(with_article(kind_of(part)) for part in pair)
+                message = f"The merges must be a list of pairs of ids (int); one holds {kinds}."
+            if message:
+                yield Finding(case.aspects[0], message, f"{case.name}: one is {shorten(pair)}")
+                return
         yield from self.equal_to_right(
             case,
             seen,
@@ -336,7 +392,7 @@ def _has(seen, key: str) -> bool:
 def _refused(question: Question, case: Case, seen, reason: str):
     """A finding where bad arguments were not refused with a ValueError."""
     aspect = case.aspects[0]
-    if seen.get("raised") == "ValueError":
+    if "ValueError" in seen.get("kinds", []):
         return
     if "raised" in seen:
         message = (
@@ -368,6 +424,15 @@ class Encode(Question):
         "first merge only": "Each merge was applied to its first pair only: apply it to all of them.",
         "ids from 255": "The ids of the merges begin at 255: the first merge made 256.",
         "ids from 257": "The ids of the merges begin at 257: the first merge made 256.",
+        "most frequent first": "The pair that is most frequent in this text was merged first: the order "
+        "is that of the merges.",
+        "last learned first": "Of the pairs that are there, the one learned last was merged first: take "
+        "the one learned first.",
+        "leftmost first": "Pairs were merged as they came from the left: apply the first merge to the "
+        "whole list, then the second, and so on.",
+        "words": "The text was cut into words first: here merges may cross blanks.",
+        "one glance": "Only one pass was made over the bytes: what it merged can merge again.",
+        "ids from 0": "The ids of the merges begin at 0, which is a byte: the first merge made 256.",
         "one pass": "Only one pass was made from left to right: a merge can make room for another.",
         "last merge forgotten": "The last merge was not applied.",
         "trained again": "The merges were learned again from this text: use those that were passed in.",
@@ -384,6 +449,26 @@ class Encode(Question):
             "a merge of merges",
             ("order",),
             {"text": "abcbc", "merges": [(98, 99), (97, 98), (97, 256)]},
+        )
+        yield Case(
+            "merges that overlap",
+            ("order",),
+            {"text": "xbcab bcd", "merges": [(97, 98), (98, 99), (257, 100), (120, 257)]},
+        )
+        yield Case(
+            "most frequent is not first",
+            ("order",),
+            {"text": "abcbcd", "merges": [(97, 98), (98, 99), (257, 100)]},
+        )
+        yield Case(
+            "a merge that goes on",
+            ("order",),
+            {"text": "abcab", "merges": [(97, 98), (98, 99), (256, 99)]},
+        )
+        yield Case(
+            "a merge across words",
+            ("order",),
+            {"text": "shop shop", "merges": [(112, 32), (256, 115)]},
         )
         yield Case("no merges", ("nothing lost",), {"text": "shop", "merges": []})
         yield Case(
@@ -443,6 +528,11 @@ class Decode(Question):
         "join all bytes first and decode once.",
         "Latin-1": "Bytes were taken for characters (chr or Latin-1): decode them as UTF-8.",
         "bytes only": "Ids from 256 on are missing: they stand for the bytes of their two parts.",
+        "byte by byte": "Each byte was decoded by itself: a character can take several bytes, so join "
+        "them first and decode once.",
+        "all or nothing": "One broken byte has cost the whole text: only the broken bytes become U+FFFD.",
+        "str of bytes": "str() of bytes gives b'…' with quotes and backslashes: use their method decode.",
+        "stripped": "Blanks at the ends of the text are gone: the text comes back as it is.",
         "one level": "A merged token whose parts are merged themselves is spelled wrongly: follow the "
         "merges down to the bytes.",
         "parts swapped": "The two parts of a merged token are in the wrong order.",
@@ -453,21 +543,23 @@ class Decode(Question):
     }  # fmt: skip
 
     def cases(self):
-        smile = [(240, 159), (153, 130)]
-        yield Case("merged words", ("text",), {"ids": [99, 257, 259, 115, 33], "merges": SHOP})
+        smile = [(159, 153), (240, 256)]
+        yield Case(
+            "merged words", ("text",), {"ids": [258, 99, 257, 259, 115, 33, 32], "merges": SHOP}
+        )
         yield Case("bytes only", ("text",), {"ids": [72, 105, 10, 0], "merges": []})
         yield Case("no ids", ("text",), {"ids": [], "merges": SHOP})
         yield Case(
             "an emoji in two tokens",
             ("split characters",),
-            {"ids": [256, 257, 33], "merges": smile},
+            {"ids": [257, 130, 33], "merges": smile},
         )
         yield Case(
             "a Chinese character in bytes",
             ("split characters",),
             {"ids": [228, 184, 173], "merges": []},
         )
-        yield Case("half an emoji", ("broken bytes",), {"ids": [72, 105, 256], "merges": smile})
+        yield Case("half an emoji", ("broken bytes",), {"ids": [72, 105, 257], "merges": smile})
         yield Case(
             "a byte that begins nothing", ("broken bytes",), {"ids": [97, 128, 98], "merges": []}
         )
@@ -500,26 +592,36 @@ class ToTiktoken(Question):
         "no merges": "The encoding knows single bytes only: add an entry for each merge.",
         "ranks reversed": "The merged tokens' ranks are reversed: the first merge has the lowest rank.",
         "no cuts": "The text was not cut by the pattern: pass it as pat_str.",
+        "another pattern": "The text was cut by another pattern: pass the pattern that was given as pat_str.",
+        "parts swapped": "The two parts of a merged token are in the wrong order.",
     }
 
     def cases(self):
         across = [(112, 32), (256, 115)]  # "p " and "p s" cross the cuts of the pattern
-        end = {"<|endoftext|>": 256 + len(SHOP)}
+        end = {"<|endoftext|>": 300}  # the ids of special tokens need not follow on the others
         plain = {"merges": SHOP, "pattern": WORDS, "special_tokens": end}
-        yield Case("known words", ("ids",), plain | {"text": "chop shop shops"})
+        yield Case("known words", ("ids",), plain | {"text": "chop shop pot shops"})
         yield Case("all bytes", ("ids",), plain | {"text": "shop 中文 🙂 é"})
         yield Case(
             "merges across words", ("pattern",), plain | {"merges": across, "text": "shop shop"}
         )
+        signs = plain | {"pattern": r"[a-z]+|[^a-z]+", "text": "shop, 12"}
+        signs["merges"] = [(44, 32), (256, 49)]  # ", " and ", 1"
+        yield Case("a pattern that keeps signs together", ("pattern",), signs)
+        # This pattern does not cut the name into pieces.
         yield Case(
-            "<|endoftext|> in a text", ("special tokens",), plain | {"text": "shop<|endoftext|>"}
+            "<|endoftext|> in a text",
+            ("special tokens",),
+            plain | {"pattern": r"\s?[a-z]+|<\S+>|.", "text": "shop<|endoftext|>"},
         )
 
     def probe(self, answer, inputs):
-        made = call(answer, inputs["merges"], inputs["pattern"], dict(inputs["special_tokens"]))
-        if "raised" in made:
-            return made
-        encoding = made["returned"]
+        try:
+            encoding = answer(*copy.deepcopy(list(inputs.values())[:3]))
+        except BaseException as error:
+            if "duplicate token" in str(error):  # a Rust panic with a message of many lines
+                return {"same rank": True}
+            raise
         if not isinstance(encoding, tiktoken.Encoding):
             return encoding
         text, special = inputs["text"], list(inputs["special_tokens"])
@@ -536,13 +638,11 @@ class ToTiktoken(Question):
         return seen["ordinary"].get("returned") if _has(seen, "ordinary") else seen
 
     def verdict(self, case, seen):
-        if _has(seen, "raised"):
-            message = f"Making the encoding raised {seen['raised']}: {seen['message']}"
-            if "duplicate token" in seen["message"]:
-                message = (
-                    "Two tokens have the same rank, and tiktoken refuses that: the bytes take 0 to "
-                    "255, merge i takes 256 + i, special tokens what they were given."
-                )
+        if _has(seen, "same rank"):
+            message = (
+                "Two tokens have the same rank, and tiktoken refuses that: the bytes take 0 to "
+                "255, merge i takes 256 + i, special tokens what they were given."
+            )
             yield Finding(case.aspects[0], message)
             return
         if not _has(seen, "ordinary"):
@@ -602,11 +702,15 @@ class PadBatch(Question):
         "mask inverted": "The mask is inverted: 1 is a token, 0 is padding.",
         "mask all ones": "The mask is 1 everywhere: padding must get 0.",
         "mask on the other side": "The mask pads the other side than the ids.",
+        "results swapped": "The two results are swapped: input_ids come first, then attention_mask.",
+        "mask padded with pad_id": "The mask is padded with pad_id: its padding is 0.",
+        "batch second": "The batch is the second dimension: one row a sequence (batch_first).",
+        "rows moved": "The rows are in another order than the sequences.",
         "one column too many": "There is a column of padding that no row needs: the longest row has none.",
     }  # fmt: skip
 
     def cases(self):
-        batch = {"sequences": [[5, 6, 7], [8], [9, 4]], "pad_id": 0}
+        batch = {"sequences": [[8], [5, 6, 7, 2], [9, 4]], "pad_id": 3}
         yield Case("three rows, right", ("right side",), batch | {"side": "right"})
         yield Case("three rows, left", ("left side",), batch | {"side": "left"})
         same_id = {"sequences": [[3, 0, 3], [0, 3], []], "pad_id": 0}
@@ -626,8 +730,9 @@ class PadBatch(Question):
             answer(sequences, pad_id) if side == "right" else answer(sequences, pad_id, side=side)
         )
         if isinstance(result, (tuple, list)) and len(result) == 2:
-            return {"input_ids": tensor_facts(result[0]), "attention_mask": tensor_facts(result[1])}
-        return result
+            first, second = map(tensor_facts, result)
+            return {"input_ids": first, "attention_mask": second, "sequences": sequences}
+        return None if result is None else {"other": type_name(result)}
 
     def verdict(self, case, seen):
         aspect = case.aspects[0]
@@ -635,7 +740,13 @@ class PadBatch(Question):
             yield from _refused(self, case, seen, "a batch needs at least one sequence")
             return
         if not _has(seen, "input_ids"):
-            yield Finding(aspect, "pad_batch must return two tensors: input_ids, attention_mask.")
+            found = with_article(seen["other"])
+            message = f"pad_batch must return two tensors, input_ids and attention_mask; it returned {found}."
+            yield Finding(aspect, message)
+            return
+        if seen["sequences"] != case.inputs["sequences"]:
+            message = "The sequences that were passed in have changed: build new rows, their owner still needs them."
+            yield Finding(aspect, message)
             return
         for name in ("input_ids", "attention_mask"):
             facts = seen[name]
@@ -661,6 +772,8 @@ class PadBatch(Question):
 
     def comparable(self, case, seen):
         """The two tensors as long, whatever their type was: the aspect "dtype" scores that."""
+        if not case.inputs["sequences"]:
+            return case.expected["right"]
         if not _has(seen, "input_ids"):
             return seen
         values = (seen["input_ids"]["value"], seen["attention_mask"]["value"])
@@ -711,8 +824,9 @@ class LeadingSpace(Question):
             return
         tokenizer = GPT2Tokenizer.from_pretrained(course.model_path(case.inputs["model"]))
         plain, spaced = tokenizer("Hello world").input_ids, tokenizer(" Hello world").input_ids
+        changed = seen["afterwards"] != plain
         if case.aspects == ("tokenizer kept",):
-            if seen["afterwards"] != plain:
+            if changed:
                 message = (
                     "The tokenizer that was passed in has changed: it now adds a space for everyone "
                     "who uses it. Load a second one."
@@ -726,6 +840,8 @@ class LeadingSpace(Question):
                 yield Finding(aspect, f"The dictionary has no key {key!r}.")
             elif not same(result[key], right):
                 message = _leading_space_mistake(key, result[key], rights, tokenizer)
+                if changed and result[key] == spaced:
+                    message = f"{key!r} came after the tokenizer was changed: load a second one."
                 yield Finding(
                     aspect, message, f"got {shorten(result[key])}, expected {shorten(right)}"
                 )
@@ -733,7 +849,9 @@ class LeadingSpace(Question):
 
 def _leading_space_mistake(key: str, got, rights: dict, tokenizer) -> str:
     if not isinstance(got, list):
-        return f"{key!r} is a {type_name(got)}, expected a list of ids."
+        return f"{key!r} is {with_article(kind_of(got))}, expected a list of ids."
+    if got in ([15496, 995], [18435, 995]):
+        return f"{key!r} is the ids of the real GPT-2: load from tokenizer.name_or_path."
     if key == "prefixed" and got == rights["plain"]:
         return "'prefixed' is the same as 'plain': add_prefix_space=True had no effect."
     if key == "prefixed" and got == tokenizer("  Hello world").input_ids:

@@ -244,6 +244,34 @@ def normalize_text(text):
     return re.sub(r"\n{3,}", "\n\n", text)
 
 
+@wrong("lab01.normalize_text", says="Blanks inside a line were squeezed together")
+def normalize_text(text):
+    import re
+
+    text = unicodedata.normalize("NFC", text)
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = "\n".join(" ".join(line.split()) for line in text.split("\n"))
+    return re.sub(r"\n{3,}", "\n\n", text)
+
+
+@wrong("lab01.normalize_text", says="More than one blank line in a row is left", earns=1.5)
+def normalize_text(text):
+    text = unicodedata.normalize("NFC", text)
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = "\n".join(line.rstrip(" \t") for line in text.split("\n"))
+    return text.replace("\n\n\n", "\n\n")
+
+
+@wrong("lab01.normalize_text", says="A line still ends with a space or a tab")
+def normalize_text(text):
+    import re
+
+    text = unicodedata.normalize("NFC", text)
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = re.sub(r"[ \t]+\n", "\n", text)
+    return re.sub(r"\n{3,}", "\n\n", text)
+
+
 # --- corpus_stats
 
 
@@ -403,6 +431,28 @@ def corpus_stats(text, encoding):
     ids = encoding.encode_ordinary(text)
     stats = {"n_tokens": len(ids), "n_unique": len(set(ids))}
     stats["max_token_id"] = max(ids, default=None)
+
+
+@wrong(
+    "lab01.corpus_stats", says="The name of a special token in the text became one id", earns=0.75
+)
+def corpus_stats(text, encoding):
+    ids = encoding.encode(text, allowed_special="all")
+    return {
+        "n_tokens": len(ids),
+        "n_unique": len(set(ids)),
+        "max_token_id": max(ids, default=None),
+    }
+
+
+@wrong("lab01.corpus_stats", says="n_tokens counts characters", earns=0.5)
+def corpus_stats(text, encoding):
+    ids = encoding.encode_ordinary(text)
+    return {
+        "n_tokens": len(text),
+        "n_unique": len(set(ids)),
+        "max_token_id": max(ids, default=None),
+    }
 
 
 # --- count_pairs
@@ -571,6 +621,26 @@ def count_pairs(ids):
         return
     counts = {}
     for pair in zip(ids, ids[1:]):
+        counts[pair] = counts.get(pair, 0) + 1
+    return counts
+
+
+@wrong("lab01.count_pairs", says="Every count is one too low", earns=0)
+def count_pairs(ids):
+    counts = {}
+    for pair in zip(ids, ids[1:]):
+        if pair in counts:
+            counts[pair] += 1
+        else:
+            counts[pair] = 0
+    return counts
+
+
+@wrong("lab01.count_pairs", says="one is a frozenset", earns=0)
+def count_pairs(ids):
+    counts = {}
+    for a, b in zip(ids, ids[1:]):
+        pair = frozenset([a, b])
         counts[pair] = counts.get(pair, 0) + 1
     return counts
 
@@ -804,6 +874,53 @@ def merge(ids, pair, new_id):
             merged += (ids[i],)
             i += 1
     return merged
+
+
+@wrong("lab01.merge", says="The pair was merged in the wrong order too")
+def merge(ids, pair, new_id):
+    merged = []
+    i = 0
+    while i < len(ids):
+        if sorted(ids[i : i + 2]) == sorted(pair):
+            merged.append(new_id)
+            i += 2
+        else:
+            merged.append(ids[i])
+            i += 1
+    return merged
+
+
+@wrong("lab01.merge", says="The walk moves on by two ids")
+def merge(ids, pair, new_id):
+    merged = []
+    for i in range(0, len(ids), 2):
+        if tuple(ids[i : i + 2]) == pair:
+            merged.append(new_id)
+        else:
+            merged.extend(ids[i : i + 2])
+    return merged
+
+
+@wrong("lab01.merge", says="The last id is there twice")
+def merge(ids, pair, new_id):
+    merged = []
+    i = 0
+    while i < len(ids) - 1:
+        if (ids[i], ids[i + 1]) == pair:
+            merged.append(new_id)
+            i += 2
+        else:
+            merged.append(ids[i])
+            i += 1
+    merged.append(ids[-1])
+    return merged
+
+
+@wrong("lab01.merge", says="The merged list is wrong")
+def merge(ids, pair, new_id):
+    text = " ".join(str(i) for i in ids)
+    text = text.replace(f"{pair[0]} {pair[1]}", str(new_id))
+    return [int(part) for part in text.split()]
 
 
 # --- train_bpe
@@ -1163,6 +1280,87 @@ def train_bpe(text, vocab_size):
         merges.append(pair)
 
 
+@wrong("lab01.train_bpe", says="merge returns a new list", earns=0)
+def train_bpe(text, vocab_size):
+    if vocab_size < 256:
+        raise ValueError("too small")
+    ids, merges = list(text.encode("utf-8")), []
+    for i in range(vocab_size - 256):
+        counts = count_pairs(ids)
+        pair = min(counts, key=lambda p: (-counts[p], p), default=None)
+        if pair is None or counts[pair] < 2:
+            break
+        merge(ids, pair, 256 + i)
+        merges.append(pair)
+    return merges
+
+
+@wrong("lab01.train_bpe", says="compare the second ids then", earns=3)
+def train_bpe(text, vocab_size):
+    if vocab_size < 256:
+        raise ValueError("too small")
+    ids, merges = list(text.encode("utf-8")), []
+    for i in range(vocab_size - 256):
+        counts = count_pairs(ids)
+        pair = max(counts, key=lambda p: (counts[p], -p[0]), default=None)
+        if pair is None or counts[pair] < 2:
+            break
+        ids = merge(ids, pair, 256 + i)
+        merges.append(pair)
+    return merges
+
+
+@wrong("lab01.train_bpe", says="one holds a tuple and an int", earns=0)
+def train_bpe(text, vocab_size):
+    if vocab_size < 256:
+        raise ValueError("too small")
+    ids, merges = list(text.encode("utf-8")), []
+    for i in range(vocab_size - 256):
+        counts = count_pairs(ids)
+        pair = min(counts, key=lambda p: (-counts[p], p), default=None)
+        if pair is None or counts[pair] < 2:
+            break
+        ids = merge(ids, pair, 256 + i)
+        merges.append((pair, 256 + i))
+    return merges
+
+
+@wrong("lab01.train_bpe", says="The text was cut into words first")
+def train_bpe(text, vocab_size):
+    if vocab_size < 256:
+        raise ValueError("too small")
+    words, merges = [list(word.encode("utf-8")) for word in text.split()], []
+    for i in range(vocab_size - 256):
+        counts = {}
+        for word in words:
+            for pair, n in count_pairs(word).items():
+                counts[pair] = counts.get(pair, 0) + n
+        pair = min(counts, key=lambda p: (-counts[p], p), default=None)
+        if pair is None or counts[pair] < 2:
+            break
+        words = [merge(word, pair, 256 + i) for word in words]
+        merges.append(pair)
+    return merges
+
+
+@right("lab01.train_bpe", way="an error class of its own")
+def train_bpe(text, vocab_size):
+    class TooSmall(ValueError):
+        pass
+
+    if vocab_size < 256:
+        raise TooSmall(vocab_size)
+    ids, merges = list(text.encode("utf-8")), []
+    for i in range(vocab_size - 256):
+        counts = count_pairs(ids)
+        pair = min(counts, key=lambda p: (-counts[p], p), default=None)
+        if pair is None or counts[pair] < 2:
+            break
+        ids = merge(ids, pair, 256 + i)
+        merges.append(pair)
+    return merges
+
+
 # --- encode
 
 
@@ -1360,6 +1558,50 @@ def encode(text, merges):
         ids = merge(ids, pair, 256 + i)
 
 
+@wrong(
+    "lab01.encode", says="The pair that is most frequent in this text was merged first", earns=1.5
+)
+def encode(text, merges):
+    ranks = {pair: 256 + i for i, pair in enumerate(merges)}
+    ids = list(text.encode("utf-8"))
+    while True:
+        counts = {p: n for p, n in count_pairs(ids).items() if p in ranks}
+        if not counts:
+            return ids
+        pair = max(counts, key=counts.get)
+        ids = merge(ids, pair, ranks[pair])
+
+
+@wrong("lab01.encode", says="The text was cut into words first", earns=1.5)
+def encode(text, merges):
+    import regex
+
+    from course.hub import GPT2_PATTERN
+
+    out = []
+    for piece in regex.findall(GPT2_PATTERN, text):
+        ids = list(piece.encode("utf-8"))
+        for i, pair in enumerate(merges):
+            ids = merge(ids, pair, 256 + i)
+        out.extend(ids)
+    return out
+
+
+@wrong("lab01.encode", says="Only one pass was made over the bytes", earns=0)
+def encode(text, merges):
+    ranks = {pair: 256 + i for i, pair in enumerate(merges)}
+    data, ids, i = list(text.encode("utf-8")), [], 0
+    while i < len(data):
+        pair = tuple(data[i : i + 2])
+        if pair in ranks:
+            ids.append(ranks[pair])
+            i += 2
+        else:
+            ids.append(data[i])
+            i += 1
+    return ids
+
+
 # --- decode
 
 
@@ -1519,6 +1761,30 @@ def decode(ids, merges):
     for i, (a, b) in enumerate(merges):
         table[256 + i] = table[a] + table[b]
     b"".join(table[i] for i in ids).decode("utf-8", errors="replace")
+
+
+@wrong("lab01.decode", says="Each byte was decoded by itself", earns=1)
+def decode(ids, merges):
+    table = {i: bytes([i]) for i in range(256)}
+    for i, (a, b) in enumerate(merges):
+        table[256 + i] = table[a] + table[b]
+    return b"".join(table[i] for i in ids).decode("ascii", errors="replace")
+
+
+@wrong("lab01.decode", says="str() of bytes gives", earns=0)
+def decode(ids, merges):
+    table = {i: bytes([i]) for i in range(256)}
+    for i, (a, b) in enumerate(merges):
+        table[256 + i] = table[a] + table[b]
+    return str(b"".join(table[i] for i in ids))
+
+
+@wrong("lab01.decode", says="Blanks at the ends of the text are gone")
+def decode(ids, merges):
+    table = {i: bytes([i]) for i in range(256)}
+    for i, (a, b) in enumerate(merges):
+        table[256 + i] = table[a] + table[b]
+    return b"".join(table[i] for i in ids).decode("utf-8", errors="replace").strip()
 
 
 # --- to_tiktoken
@@ -1722,6 +1988,33 @@ def to_tiktoken(merges, pattern, special_tokens):
         spelled.append(spelled[a] + spelled[b])
     ranks = {token: i for i, token in enumerate(spelled)}
     tiktoken.Encoding("mine", pat_str=pattern, mergeable_ranks=ranks, special_tokens=special_tokens)
+
+
+@wrong("lab01.to_tiktoken", says="special tokens do not belong in mergeable_ranks", earns=1.5)
+def to_tiktoken(merges, pattern, special_tokens):
+    spelled = [bytes([i]) for i in range(256)]
+    for a, b in merges:
+        spelled.append(spelled[a] + spelled[b])
+    ranks = {token: i for i, token in enumerate(spelled)}
+    for name, i in special_tokens.items():
+        ranks[name.encode("utf-8")] = i
+    return tiktoken.Encoding(
+        "mine", pat_str=pattern, mergeable_ranks=ranks, special_tokens=special_tokens
+    )
+
+
+@wrong("lab01.to_tiktoken", says="raised AssertionError", earns=0)
+def to_tiktoken(merges, pattern, special_tokens):
+    spelled = [bytes([i]) for i in range(256)]
+    for a, b in merges:
+        spelled.append(spelled[a] + spelled[b])
+    return tiktoken.Encoding(
+        "mine",
+        pat_str=pattern,
+        mergeable_ranks={token: i for i, token in enumerate(spelled)},
+        special_tokens=special_tokens,
+        explicit_n_vocab=len(spelled) + len(special_tokens),
+    )
 
 
 # --- pad_batch
@@ -2098,6 +2391,60 @@ def pad_batch(sequences, pad_id, side="right"):
         mask[row, start : start + len(ids)] = 1
 
 
+@wrong("lab01.pad_batch", says="must return two tensors", earns=0)
+def pad_batch(sequences, pad_id, side="right"):
+    if not sequences:
+        raise ValueError("empty batch")
+    longest = max(len(ids) for ids in sequences)
+    input_ids = torch.full((len(sequences), longest), pad_id)
+    mask = torch.zeros_like(input_ids)
+    for row, ids in enumerate(sequences):
+        start = 0 if side == "right" else longest - len(ids)
+        input_ids[row, start : start + len(ids)] = torch.tensor(ids)
+        mask[row, start : start + len(ids)] = 1
+    return {"input_ids": input_ids, "attention_mask": mask}
+
+
+@wrong("lab01.pad_batch", says="The two results are swapped", earns=0)
+def pad_batch(sequences, pad_id, side="right"):
+    if not sequences:
+        raise ValueError("empty batch")
+    longest = max(len(ids) for ids in sequences)
+    input_ids = torch.full((len(sequences), longest), pad_id)
+    mask = torch.zeros_like(input_ids)
+    for row, ids in enumerate(sequences):
+        start = 0 if side == "right" else longest - len(ids)
+        input_ids[row, start : start + len(ids)] = torch.tensor(ids)
+        mask[row, start : start + len(ids)] = 1
+    return mask, input_ids
+
+
+@wrong("lab01.pad_batch", says="The sequences that were passed in have changed", earns=0)
+def pad_batch(sequences, pad_id, side="right"):
+    if not sequences:
+        raise ValueError("empty batch")
+    longest = max(len(ids) for ids in sequences)
+    masks = []
+    for ids in sequences:
+        gap = longest - len(ids)
+        masks.append([1] * len(ids) + [0] * gap if side == "right" else [0] * gap + [1] * len(ids))
+        for _ in range(gap):
+            ids.append(pad_id) if side == "right" else ids.insert(0, pad_id)
+    return torch.tensor(sequences), torch.tensor(masks)
+
+
+@wrong("lab01.pad_batch", says="The batch is the second dimension", earns=0)
+def pad_batch(sequences, pad_id, side="right"):
+    from torch.nn.utils.rnn import pad_sequence
+
+    if not sequences:
+        raise ValueError("empty batch")
+    rows = [torch.tensor(ids, dtype=torch.long) for ids in sequences]
+    ones = [torch.ones_like(row) for row in rows]
+    input_ids = pad_sequence(rows, padding_value=pad_id, padding_side=side)
+    return input_ids, pad_sequence(ones, padding_side=side)
+
+
 # --- leading_space
 
 
@@ -2237,7 +2584,7 @@ def leading_space(tokenizer):
     }
 
 
-@wrong("lab01.leading_space", says="'plain' is not the ids of that text", earns=0)
+@wrong("lab01.leading_space", says="'plain' is the ids of the real GPT-2", earns=0)
 def leading_space(tokenizer):
     return {"plain": [15496, 995], "spaced": [18435, 995], "prefixed": [18435, 995]}
 
