@@ -10,7 +10,8 @@ import nbformat
 import pytest
 from jupyter_server.services.contents.largefilemanager import LargeFileManager
 from jupytext.sync_contentsmanager import build_sync_jupytext_contents_manager_class
-from nbgrader.utils import is_grade, is_solution
+from nbformat.v4 import new_code_cell, new_notebook
+from nbgrader.utils import determine_grade, is_grade, is_solution
 
 from autograder.question import questions
 from course import build
@@ -133,6 +134,39 @@ def test_nothing_is_printed_on_stderr(untouched, lesson):
     for cell in [*untouched.cells, *solved.cells]:
         for output in cell.get("outputs", []):
             assert output.get("name") != "stderr"
+
+
+NOISY = """
+import logging, os, sys, warnings
+from transformers.utils import logging as library_logging
+
+def count_pairs(ids):
+    print("a student's own words", file=sys.stderr)
+    warnings.warn("a library's warning")
+    logging.warning("a log line")
+    library_logging.get_logger("transformers").warning("another library's")
+    os.write(2, b"written by compiled code")
+    counts = {}
+    for pair in zip(ids, ids[1:]):
+        counts[pair] = counts.get(pair, 0) + 1
+    return counts
+"""
+
+
+def test_what_is_printed_on_stderr_costs_no_points(tmp_path):
+    graded = {"grade": True, "grade_id": "c", "points": 1, "solution": False, "locked": True}
+    cells = [
+        new_code_cell("from autograder import check"),
+        new_code_cell(NOISY),
+        new_code_cell(
+            'check.hidden("lab01.count_pairs", count_pairs)', metadata={"nbgrader": graded}
+        ),
+    ]
+    notebook = new_notebook(cells=cells)
+    nbclient.NotebookClient(notebook, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    said = "".join(output.get("text", "") for output in cells[-1].outputs)
+    assert all(words in said for words in ("own words", "library's warning", "a log line"))
+    assert determine_grade(cells[-1]) == (1, 1)
 
 
 def test_no_code_cell_is_longer_than_a_screen(lesson):
