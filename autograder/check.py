@@ -8,8 +8,8 @@ import traceback
 from html import escape
 from random import Random
 
-from autograder.grade import RIGHT, Report, grade
-from autograder.question import NoHiddenCases, UnknownQuestion, find
+from autograder.grade import RIGHT, NoHiddenCases, Report, grade
+from autograder.question import UnknownQuestion, find
 from autograder.report import as_html, as_text, number
 
 SEED = "hidden cases"  # a regrade draws the same hidden cases

@@ -1,5 +1,6 @@
 """Puts an answer through its question's cases: observe beside the answer, then judge."""
 
+import importlib
 import linecache
 import traceback
 from collections.abc import Iterable
@@ -10,6 +11,10 @@ from autograder.observation import pack, type_name, unpack
 from autograder.question import Case, Finding, Question
 
 NOT_ATTEMPTED, RAISED, WRONG, RIGHT = "not attempted", "raised", "wrong", "right"
+
+
+class NoHiddenCases(Exception):
+    """Hidden cases were asked for where there are none."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +53,28 @@ class Report:
 
 
 def grade(question: Question, answer, rng: Random | None = None) -> Report:
-    """The report on an answer: on the visible cases, and with `rng` on the hidden ones too."""
+    """The report on an answer: on the visible cases, and with `rng` on the hidden ones too.
+
+    Raises `NoHiddenCases` where `rng` is given and this copy of the course has none.
+    """
     cases = question.visible_cases()
     if rng is not None:
-        cases += question.hidden_cases(rng)
+        cases += _hidden_cases(question, rng)
     if not callable(answer):
         return _all_wrong(question, _not_callable(question, answer), len(cases), rng is not None)
     seen = [(case, _travelled(observe(question, answer, case))) for case in cases]
     return judge(question, seen, with_hidden=rng is not None)
+
+
+def _hidden_cases(question: Question, rng: Random) -> list[Case]:
+    """Fresh cases for grading. Raises `NoHiddenCases` in a student's copy, which lacks them."""
+    try:
+        hidden = importlib.import_module("autograder.hidden")
+    except ModuleNotFoundError as error:
+        raise NoHiddenCases(
+            "This copy of the course has no hidden cases: only instructors have them."
+        ) from error
+    return hidden.hidden_cases(question, rng)
 
 
 def observe(question: Question, answer, case: Case) -> dict:
@@ -119,14 +138,12 @@ def _travelled(observation: dict) -> dict:
 def _findings(question, case, observation) -> Iterable[tuple[str, Finding]]:
     status = observation["status"]
     if status == "returned" and observation["value"] is None:
+        message = f"{question.answer_name} returned None. Did you forget a return?"
         for aspect in case.aspects:
-            yield (
-                WRONG,
-                Finding(aspect, f"{question.answer_name} returned None. Did you forget a return?"),
-            )
+            yield WRONG, Finding(aspect, message)
         return
     if status == "returned":
-        for finding in question.verdict(case, observation["value"]):
+        for finding in _verdict(question, case, observation["value"]):
             yield WRONG, replace(finding, detail="", picture=None) if case.hidden else finding
         return
     name = question.answer_name
@@ -138,6 +155,14 @@ def _findings(question, case, observation) -> Iterable[tuple[str, Finding]]:
     detail = "" if case.hidden else f"The call: {name}({shown(case.inputs)})"
     for aspect in case.aspects:
         yield RAISED if status == RAISED else WRONG, Finding(aspect, message, detail)
+
+
+def _verdict(question: Question, case: Case, seen) -> list[Finding]:
+    try:
+        return list(question.verdict(case, seen))
+    except Exception:  # an answer can return what no verdict has foreseen, and that is not right
+        message = f"{question.answer_name} returned something that this check cannot read."
+        return [Finding(aspect, message) for aspect in case.aspects]
 
 
 def _line_of(error: Exception, answer) -> str:

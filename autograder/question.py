@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from random import Random
 
 import torch
 
@@ -88,16 +87,6 @@ class Question:
     def visible_cases(self) -> list[Case]:
         stored = stored_answers(self.name.split(".")[0]).get(self.name, {})
         return [replace(case, expected=stored.get(case.name)) for case in self.cases()]
-
-    def hidden_cases(self, rng: Random) -> list[Case]:
-        """Fresh cases for grading. Raises `NoHiddenCases` in a student's copy, which lacks them."""
-        try:
-            module = importlib.import_module("autograder.hidden")
-        except ModuleNotFoundError as error:
-            raise NoHiddenCases(
-                "This copy of the course has no hidden cases: only instructors have them."
-            ) from error
-        return module.hidden_cases(self, rng)
 
     def comparable(self, case: Case, seen):
         """The part of what `probe` returned that known mistakes are compared with."""
@@ -213,10 +202,6 @@ def stored_answers(lab: str) -> dict:
             question, case, value = from_text(line)
             answers.setdefault(question, {})[case] = value
     return answers
-
-
-class NoHiddenCases(Exception):
-    """Hidden cases were asked for where there are none."""
 
 
 class UnknownQuestion(Exception):

@@ -1,6 +1,8 @@
 """What `check` says: outcomes, partial credit, messages, and how they are shown."""
 
 import re
+import sys
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -9,7 +11,7 @@ import torch
 
 from autograder.check import Check, CheckFailed, Score
 from autograder.compare import compare
-from autograder.grade import NOT_ATTEMPTED, RAISED, RIGHT, WRONG, grade
+from autograder.grade import NOT_ATTEMPTED, RAISED, RIGHT, WRONG, grade, judge, observe
 from autograder.observation import Opaque, from_text, pack, tensor_facts, to_text, unpack
 from autograder.question import Question, find, same
 from autograder.report import as_html, as_text
@@ -100,21 +102,22 @@ def test_an_aspect_that_doing_nothing_would_pass_waits_for_the_one_it_needs():
 
 
 def test_hidden_cases_never_show_their_inputs():
-    from dataclasses import replace
-
     question = find(MERGE)
-    cases = [replace(c, inputs=c.inputs | {"new_id": 777777}) for c in question.visible_cases()]
-
-    class Secret(type(question)):
-        def visible_cases(self):
-            return []
-
-        def hidden_cases(self, rng):
-            return [replace(case, hidden=True) for case in cases]
-
+    cases = [
+        replace(case, inputs=case.inputs | {"new_id": 777777}, hidden=True)
+        for case in question.visible_cases()
+    ]
     for answer in (raising, unchanged, lambda ids, pair, new_id: int(f"x{new_id}")):
-        said = as_text(grade(Secret(), answer, Random(0)))
+        seen = [(case, observe(question, answer, case)) for case in cases]
+        said = as_text(judge(question, seen, with_hidden=True))
         assert "777777" not in said and "got" not in said
+
+
+def test_a_copy_without_hidden_cases_says_who_has_them(lab01, monkeypatch):
+    monkeypatch.setitem(sys.modules, "autograder.hidden", None)
+    with pytest.raises(CheckFailed, match="only instructors have them"):
+        Check().hidden(MERGE, lab01["merge"])
+    assert grade(find(MERGE), lab01["merge"]).outcome == RIGHT
 
 
 # --- how it looks

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, metadata, version
 from pathlib import Path
 
 import pytest
@@ -72,6 +72,16 @@ def test_the_running_environment_has_the_constrained_versions():
     found = {name: installed(name) for name in constrained()}
     present = {name: version for name, version in found.items() if version}
     assert present == {name: constrained()[name] for name in present}
+
+
+@pytest.mark.parametrize("python", ["3.11.0", "3.12.0", "3.13.0"])
+def test_the_constraints_fit_the_first_release_of_every_python(python):
+    asked = {
+        name: metadata(name).get("Requires-Python") or ""
+        for name in constrained()
+        if installed(name)
+    }
+    assert {name: spec for name, spec in asked.items() if python not in SpecifierSet(spec)} == {}
 
 
 def test_conda_installs_the_project_itself_with_the_constraints():

@@ -3,12 +3,14 @@
 from random import Random
 
 import pytest
+import torch
 
-from autograder.grade import observe
-from autograder.hidden import expected, oracle
+from autograder.grade import RIGHT, grade, observe
+from autograder.hidden import expected, hidden_cases, oracle
 from autograder.hidden.__main__ import stored_text
 from autograder.observation import pack, unpack
-from autograder.question import EXPECTED, questions, same
+from autograder.question import EXPECTED, find, questions, same
+from autograder.report import as_html, as_text
 from course.build import lessons, reference_namespace
 
 LABS = [lesson.stem.split("_")[0] for lesson in lessons()]
@@ -21,7 +23,7 @@ def question(request):
 
 
 def all_cases(question):
-    return [*question.visible_cases(), *question.hidden_cases(Random(5))]
+    return [*question.visible_cases(), *hidden_cases(question, Random(5))]
 
 
 @pytest.mark.parametrize("lab", LABS)
@@ -51,7 +53,7 @@ def test_each_known_mistake_has_its_words_and_shows_in_some_case(question):
     shown = {
         name
         for seed in range(3)
-        for case in [*question.visible_cases(), *question.hidden_cases(Random(seed))]
+        for case in [*question.visible_cases(), *hidden_cases(question, Random(seed))]
         if case.expected
         for name in case.expected["mistakes"]
     }
@@ -70,7 +72,7 @@ def test_observations_and_inputs_survive_the_journey_to_another_process(question
 
 
 def test_the_same_seed_draws_the_same_hidden_cases(question):
-    assert repr(question.hidden_cases(Random(3))) == repr(question.hidden_cases(Random(3)))
+    assert repr(hidden_cases(question, Random(3))) == repr(hidden_cases(question, Random(3)))
 
 
 @pytest.mark.parametrize("lab", LABS)
@@ -86,7 +88,31 @@ def test_stored_expectations_are_used_for_the_visible_cases(question):
 
 @pytest.mark.parametrize("trivial", [lambda *_, **__: None, lambda *a, **k: a[0] if a else None])
 def test_doing_nothing_earns_nothing_that_needs_something(question, trivial):
-    from autograder.grade import grade
-
     report = grade(question, trivial, Random(1))
     assert report.earned <= question.points / 4
+
+
+STRANGE = [
+    0, -1, 1.5, True, "", "text", b"bytes", [], [[]], [None], ["a"], [0.5], {}, {"a": 1}, {1: [2]},
+    {(1, 2): "x"}, {None: None}, (), (1,), (None, None), ([], []), set(), {1, 2}, object(), range(3),
+    iter([1]), type, NotImplemented, float("nan"), 10**30, "\ud800", torch.tensor(1.0),
+    torch.zeros(2, 3), torch.full((2, 2), float("nan")), (torch.zeros(2), torch.zeros(2, 3)),
+    (torch.zeros(0), "x"), [torch.ones(2)], {"input_ids": 1}, {"plain": None}, {"n_tokens": [1]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", STRANGE, ids=lambda value: type(value).__name__)
+def test_whatever_an_answer_returns_the_check_has_a_sentence_for_it(question, value):
+    report = grade(question, lambda *_, **__: value, Random(1))
+    assert report.outcome != RIGHT
+    assert "cannot read" not in as_text(report)
+    as_html(report)
+
+
+def test_a_verdict_that_stumbles_is_a_wrong_answer_and_no_error():
+    class Stumbling(type(find("lab01.merge"))):
+        def verdict(self, case, seen):
+            raise KeyError("seen")
+
+    report = grade(Stumbling(), lambda *_: [], Random(1))
+    assert report.earned == 0 and "cannot read" in as_text(report)
