@@ -71,11 +71,6 @@ def test_saving_the_solution_in_jupyterlab_updates_the_lesson(lesson, tmp_path):
     manager = build_sync_jupytext_contents_manager_class(LargeFileManager)(root_dir=str(tmp_path))
     path = f"solutions/{lesson.stem}/{lesson.stem}.ipynb"
     model = manager.get(path)
-    model["content"]["metadata"]["kernelspec"] = {  # in JupyterLab's order
-        "name": "python3",
-        "display_name": "Python 3 (ipykernel)",
-        "language": "python",
-    }
     model["content"]["cells"][0]["source"] += "\n\nA sentence typed in JupyterLab."
     manager.save(model, path)
     lesson_text = (tmp_path / "course" / "lessons" / lesson.name).read_text(encoding="utf-8")
