@@ -336,7 +336,7 @@ def corpus_stats(text, encoding):
     }
 
 
-@wrong("lab01.corpus_stats", says="raised ValueError: max() arg is an empty sequence", earns=0.75)
+@wrong("lab01.corpus_stats", says="raised ValueError", earns=0.75)
 def corpus_stats(text, encoding):
     ids = encoding.encode_ordinary(text)
     return {"n_tokens": len(ids), "n_unique": len(set(ids)), "max_token_id": max(ids)}
@@ -1097,7 +1097,7 @@ def train_bpe(text, vocab_size):
     return merges
 
 
-@wrong("lab01.train_bpe", says="raised ValueError: min() arg is an empty sequence")
+@wrong("lab01.train_bpe", says="raised ValueError")
 def train_bpe(text, vocab_size):
     if vocab_size < 256:
         raise ValueError("too small")
@@ -1530,7 +1530,7 @@ def encode(text, merges):
     return ids
 
 
-@wrong("lab01.encode", says="raised ValueError: min() arg is an empty sequence", earns=2)
+@wrong("lab01.encode", says="raised ValueError", earns=2)
 def encode(text, merges):
     ranks = {pair: 256 + i for i, pair in enumerate(merges)}
     ids = list(text.encode("utf-8"))
