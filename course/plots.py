@@ -64,7 +64,7 @@ def compression(vocab_sizes: list[int], curves: dict[str, list[float]]) -> Figur
 def speed(tokens_per_second: dict[str, float]) -> Figure:
     """Bars of tokens per second on a logarithmic axis, each with its ratio to the first."""
     slowest = next(iter(tokens_per_second.values()))
-    figure, axes = _axes("The same work in Python and in Rust", "tokens per second", "")
+    figure, axes = _axes("Tokens per second, in Python and in Rust", "tokens per second", "")
     names, values = list(tokens_per_second), list(tokens_per_second.values())
     bars = axes.barh(names, values, color=COLOURS[: len(names)])
     labels = [f" {value:,.0f}  ({value / slowest:,.0f} ×)" for value in values]

@@ -15,16 +15,6 @@ def normalize_text(text):
     return re.sub(r"\n\n\n+", "\n\n", text)
 
 
-@right("lab01.normalize_text", way="a loop over lines that remembers the last one")
-def normalize_text(text: str) -> str:
-    lines = []
-    for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
-        line = line.rstrip(" \t")
-        if line or not lines or lines[-1]:
-            lines.append(line)
-    return unicodedata.normalize("NFC", "\n".join(lines))
-
-
 @right("lab01.normalize_text", way="universal newlines of io, replace until nothing changes")
 def normalize_text(text):
     import io
