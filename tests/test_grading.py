@@ -1,5 +1,7 @@
 """`make grade` on sample submissions: exact points, and no submission stops the others."""
 
+import os
+
 import nbformat
 import pytest
 from nbgrader.api import Gradebook
@@ -63,6 +65,19 @@ def test_a_second_run_grades_nothing_again_and_prints_the_same_table(printed):
     first, second = printed
     assert "graded before" in second and ": graded\n" not in second
     assert first[first.index(f"\n{LAB}\n") :] == second[second.index(f"\n{LAB}\n") :]
+
+
+def test_a_broken_file_sent_after_a_good_one_does_not_show_the_old_points(graded, printed, capsys):
+    path = graded.root / "submitted" / "ada-all-right" / LAB / f"{LAB}.ipynb"
+    path.write_text("{")
+    graded_file = graded.root / "autograded" / "ada-all-right" / LAB / f"{LAB}.ipynb"
+    later = graded_file.stat().st_mtime + 10
+    os.utime(path, (later, later))
+    main(graded.root)
+    said = capsys.readouterr().out
+    row = next(line for line in said.splitlines() if line.startswith("ada-all-right "))
+    assert set(row.split()[1:]) == {"-"}
+    assert f"ada-all-right, {LAB}: NOT GRADED" in said
 
 
 def test_without_submissions_it_says_where_they_belong(tmp_path, capsys):

@@ -73,14 +73,16 @@ def grade(api: NbGraderAPI, student: str, lab: str) -> bool:
     return True
 
 
-def points(api: NbGraderAPI, lab: str, students: list[str]) -> pd.DataFrame:
+def points(api: NbGraderAPI, lab: str, ungraded: set[str]) -> pd.DataFrame:
     """The points of each student (rows) in each check of a lab (columns), and their total.
 
-    Rows of students who could not be graded are empty.
+    Rows of the `ungraded` are empty, also where an earlier submission of theirs was graded.
     """
-    rows: dict[str, dict] = {student: {} for student in students}
+    rows: dict[str, dict] = {student: {} for student in ungraded}
     with Gradebook(api.coursedir.db_url, api.coursedir.course_id) as gradebook:
         for submission in gradebook.assignment_submissions(lab):
+            if submission.student.id in ungraded:
+                continue
             (notebook,) = submission.notebooks
             graded = {g.name.removeprefix("check_"): g.score for g in notebook.grades}
             rows[submission.student.id] = graded | {"total": notebook.score}
@@ -116,21 +118,20 @@ def main(root: Path = ROOT) -> None:
         )
         return
     problems: list[str] = []
-    students: dict[str, list[str]] = {}
+    ungraded: dict[str, set[str]] = {}
     for student, lab in found:
         try:
-            if lab not in students and solution_path(lab).exists():
+            if lab not in ungraded and solution_path(lab).exists():
                 add_assignment(api, lab)
-                students[lab] = []
-            if lab in students:
-                students[lab].append(student)
+                ungraded[lab] = set()
             done = grade(api, student, lab)
             print(f"{student}, {lab}: {'graded' if done else 'graded before'}", flush=True)
         except Ungraded as error:
+            ungraded.get(lab, set()).add(student)
             problems.append(f"{student}, {lab}: NOT GRADED, {error}.")
             print(problems[-1], flush=True)
-    for lab in students:
-        table = points(api, lab, students[lab])
+    for lab in ungraded:
+        table = points(api, lab, ungraded[lab])
         print(f"\n{lab}\n{table.to_string(float_format='{:g}'.format, na_rep='-')}")
     if problems:
         print("\n" + "\n".join(problems))

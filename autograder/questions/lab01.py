@@ -629,7 +629,6 @@ class ToTiktoken(Question):
             "ordinary": call(encoding.encode_ordinary, text),
             "by default": call(encoding.encode, text),
             "allowed": call(lambda: encoding.encode(text, allowed_special="all")),
-            "decoded": call(lambda: encoding.decode(encoding.encode_ordinary(text))),
             "special ids": {name: call(encoding.encode_single_token, name) for name in special},
             "special names": sorted(encoding.special_tokens_set),
         }
