@@ -25,6 +25,7 @@ test: environment  ## run everything that must pass
 	$(PY) -m pytest --nbval --nbval-current-env -p no:randomly -n 2 --dist loadfile solutions
 
 notebooks: environment  ## make solutions/ and labs/ from course/lessons/
+	$(PY) -m autograder.hidden
 	$(PY) -m course.build
 
 grade: environment  ## grade the submissions under submitted/

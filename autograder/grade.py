@@ -191,17 +191,3 @@ def _all_wrong(question: Question, message: str, n_cases: int, with_hidden: bool
         for aspect, points in question.aspects.items()
     )
     return Report(question.name, results, n_cases, with_hidden)
-
-
-def call(function, *arguments) -> dict:
-    """For probes: what a call returned, or the error it raised, as plain data.
-
-    An exercise not yet attempted stays not attempted.
-    """
-    try:
-        return {"returned": function(*arguments)}
-    except (NotImplementedError, KeyboardInterrupt):
-        raise
-    except BaseException as error:
-        kinds = [kind.__name__ for kind in type(error).__mro__]
-        return {"raised": kinds[0], "kinds": kinds, "message": str(error)[:300]}

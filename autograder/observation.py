@@ -108,6 +108,8 @@ def _to_json(value, tensors: dict | None, depth: int):
             if tensors is None:
                 kind = str(value.dtype).removeprefix("torch.")
                 shape, data = list(value.shape), value.flatten().tolist()
+                if value.is_floating_point():  # seven digits are what float32 holds
+                    data = [_to_json(float(f"{x:.7g}"), None, inner) for x in data]
                 return {"$": "tensor", "dtype": kind, "shape": shape, "data": data}
             key = str(len(tensors))
             tensors[key] = value.detach().cpu().contiguous().clone()
@@ -147,7 +149,8 @@ def _from_json(tree, tensors: dict, depth: int):
                 for k, v in tree["items"]
             }
         case "tensor" if "dtype" in tree:
-            flat = torch.tensor(tree["data"], dtype=getattr(torch, tree["dtype"]))
+            data = [_from_json(item, tensors, inner) for item in tree["data"]]
+            flat = torch.tensor(data, dtype=getattr(torch, tree["dtype"]))
             return flat.reshape(tree["shape"])
         case "tensor":
             return tensors[tree["key"]]
