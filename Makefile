@@ -29,7 +29,7 @@ notebooks: environment  ## make solutions/ and labs/ from course/lessons/
 	$(PY) -m course.build
 
 grade: environment  ## grade the submissions under submitted/
-	$(PY) -m autograder.grading
+	$(PY) -m autograder.grading $(OPTIONS)
 
 samples: environment  ## write sample submissions to try grading with
 	$(PY) -m tests.samples
