@@ -59,8 +59,12 @@ async def run(
     seed: bytes,
     settings: Settings,
     budget: Budget,
+    idle: frozenset[int] = frozenset(),
 ) -> Result:
-    """Executes the notebook, fills in its cells' outputs, and examines every check's answers."""
+    """Executes the notebook, fills in its cells' outputs, and examines every check's answers.
+
+    The cells at the positions `idle` are not run.
+    """
     result = Result()
     pending = [
         (c, name, variable) for c in checks.values() for name, variable in c.questions.items()
@@ -70,7 +74,7 @@ async def run(
     for _ in range(budget.kernels):
         async with _kernel(notebook, settings, budget) as kernel:
             try:
-                await kernel.run_cells(checks, result, shown, deadline)
+                await kernel.run_cells(checks, result, shown, deadline, idle)
                 while pending:
                     _, name, variable = pending[0]
                     order = {
@@ -121,10 +125,10 @@ class _Kernel(NotebookClient):
     # --- the first round: cells
 
     async def run_cells(
-        self, checks: dict, result: Result, shown: set[int], deadline: float
+        self, checks: dict, result: Result, shown: set[int], deadline: float, idle: frozenset[int]
     ) -> None:
         for index, cell in enumerate(self.nb.cells):
-            if cell.cell_type != "code" or index in result.events:
+            if cell.cell_type != "code" or index in result.events or index in idle:
                 continue
             check = checks.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
             try:

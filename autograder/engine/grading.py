@@ -19,6 +19,7 @@ from traitlets import Bool, Float, Integer, List, Unicode
 from autograder.engine import ledger, sandbox
 from autograder.engine.execute import Budget, Result, run
 from autograder.engine.kernels import Settings
+from autograder.engine.needed import idle_cells
 from autograder.engine.safe import safe_html
 from autograder.engine.submission import Check, checks, source_notebook
 from autograder.question import find
@@ -31,6 +32,15 @@ class NoSandbox(SystemExit):
     """This machine cannot isolate student code, and nobody said to go on without: the command ends."""
 
 
+def require_sandbox() -> None:
+    """Raises `NoSandbox` where this machine lacks a layer that grading needs."""
+    if not sandbox.ok():
+        raise NoSandbox(
+            f"This machine cannot isolate student code (it lacks: {', '.join(sandbox.missing_layers())}). "
+            "Grade on Linux with user namespaces, or say --no-sandbox to run it with your own rights."
+        )
+
+
 class GradeInSandbox(NbGraderPreprocessor):
     """Runs a submission isolated, has it judged outside, and writes the scores that nbgrader reads."""
 
@@ -38,6 +48,9 @@ class GradeInSandbox(NbGraderPreprocessor):
         config=True
     )
     warm = Bool(True, help="Fork kernels from one template; else each imports everything.").tag(
+        config=True
+    )
+    every_cell = Bool(False, help="Also run the lesson's cells that nothing graded refers to.").tag(
         config=True
     )
     cell_seconds = Float(60, help="Time for one cell.").tag(config=True)
@@ -52,10 +65,12 @@ class GradeInSandbox(NbGraderPreprocessor):
         about = resources["nbgrader"]
         course = CourseDirectory(config=self.config)
         root, student, lab = Path(course.root), about["student"], about["notebook"]
-        asked = checks(source_notebook(course, about["assignment"], lab))
+        source = source_notebook(course, about["assignment"], lab)
+        asked = checks(source)
         seed = hmac.digest(_secret(root), student.encode(), "sha256")
         started = time.monotonic()
-        result = _finish(run(nb, asked, seed, self._settings(), self._budget()))
+        idle = frozenset() if self.every_cell else frozenset(idle_cells(nb, source))
+        result = _finish(run(nb, asked, seed, self._settings(), self._budget(), idle))
         earned = _show(nb, asked, result)
         ledger.write(root, student, lab, {
             "student": student,
@@ -63,7 +78,7 @@ class GradeInSandbox(NbGraderPreprocessor):
             "earned": sum(earned.values()),
             "cells": earned,
             "questions": result.entries,
-            "notes": [*([about["note"]] if "note" in about else []), *result.notes],
+            "notes": [nb.metadata.note, *result.notes] if "note" in nb.metadata else result.notes,
             "events": {nb.cells[i].id: text for i, text in result.events.items()},
             "seconds": time.monotonic() - started,
         })  # fmt: skip
@@ -79,12 +94,8 @@ class GradeInSandbox(NbGraderPreprocessor):
                 "NO SANDBOX: student code runs with your rights. Everything you can do, it can."
             )
             limits = None
-        elif not sandbox.ok():
-            lacking = ", ".join(sandbox.missing_layers())
-            raise NoSandbox(
-                f"This machine cannot isolate student code (it lacks {lacking}): grade on Linux with user "
-                "namespaces, or say --no-sandbox to run it with your own rights."
-            )
+        else:
+            require_sandbox()
         threads = self.threads or len(os.sched_getaffinity(0))
         return Settings(limits, threads, tuple(self.devices), self.warm)
 

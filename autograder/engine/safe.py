@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 
 from bleach import clean
 from bleach.css_sanitizer import CSSSanitizer
@@ -27,7 +28,8 @@ IMAGES = {"image/png": b"\x89PNG\r\n", "image/jpeg": b"\xff\xd8\xff"}
 
 def safe_html(text: str) -> str:
     """The HTML without scripts, pictures from elsewhere, and whatever else can act."""
-    return clean(text, tags=TAGS, attributes=ATTRIBUTES, css_sanitizer=STYLES, protocols=["https"])
+    text = clean(text, tags=TAGS, attributes=ATTRIBUTES, css_sanitizer=STYLES, protocols=["https"])
+    return re.sub(r"(?i)(script|data)\s*:", r"\1 :", text)  # formulas can hold links, too
 
 
 def safe_output(output: NotebookNode) -> NotebookNode | None:

@@ -16,6 +16,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 
+from autograder.engine.safe import safe_html
+
 MAX_BYTES = 20 << 20
 MAX_CELLS = 2000
 CHECKED = re.compile(r'check\.hidden\("(?P<question>[\w.]+)", (?P<variable>\w+)\)')
@@ -116,12 +118,13 @@ def restored(
         for cell in source.cells
         if "nbgrader" in cell.metadata
     }
+    lesson = {cell.source for cell in source.cells if cell.cell_type == "markdown"}
     cells, taken = [], set()
     for cell in submitted.cells:
         original = known.get(cell.metadata.get("grade_id"))
         grade_id = original and original.metadata.nbgrader.grade_id
         if original is None or grade_id in taken:
-            cells.append(_foreign(cell))
+            cells.append(_foreign(cell, lesson))
             continue
         taken.add(grade_id)
         about = original.metadata.nbgrader
@@ -133,13 +136,11 @@ def restored(
     missing = [cell for cell in setup if cell.id not in present and cell.source not in present]
     cells = [new_code_cell(cell.source, id=cell.id) for cell in missing] + cells
     _place_checks(cells, source, known)
+    metadata = {key: source.metadata.get(key, {}) for key in ("kernelspec", "language_info")}
     if note:
         cells.insert(0, new_markdown_cell(note))
-    return new_notebook(
-        cells=_with_ids(cells),
-        metadata={key: source.metadata[key] for key in ("kernelspec", "language_info")
-                  if key in source.metadata},
-    )  # fmt: skip
+        metadata["note"] = note
+    return new_notebook(cells=_with_ids(cells), metadata=metadata)
 
 
 def _made(original: nbformat.NotebookNode, text: str) -> nbformat.NotebookNode:
@@ -148,13 +149,13 @@ def _made(original: nbformat.NotebookNode, text: str) -> nbformat.NotebookNode:
     return new(text, metadata={"nbgrader": original.metadata.nbgrader}, id=original.id)
 
 
-def _foreign(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """A cell of the student's own; what it says in Markdown is shown as it was typed."""
+def _foreign(cell: nbformat.NotebookNode, lesson: set[str]) -> nbformat.NotebookNode:
+    """A cell of the student's own; text that is not the lesson's is made fit for a page."""
     if cell.cell_type == "code":
         return new_code_cell(cell.source)
-    if cell.cell_type == "raw":
-        return new_raw_cell(cell.source)
-    return new_markdown_cell(cell.source)
+    if cell.cell_type == "raw":  # pages show it as the HTML that it may be
+        return new_raw_cell(safe_html(cell.source))
+    return new_markdown_cell(cell.source if cell.source in lesson else safe_html(cell.source))
 
 
 def _place_checks(cells: list, source: nbformat.NotebookNode, known: dict) -> None:

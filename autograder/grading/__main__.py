@@ -14,6 +14,7 @@ from nbgrader.apps import NbGraderAPI
 from sqlalchemy.exc import SAWarning
 
 from autograder.engine import ledger
+from autograder.engine.grading import require_sandbox
 from course.build import ROOT, lessons, made_from, nbgrader, solution_path
 
 
@@ -116,6 +117,8 @@ def main(root: Path = ROOT, isolated: bool = True) -> None:
             "and `make samples` puts a few there to try."
         )
         return
+    if isolated:
+        require_sandbox()
     problems: list[str] = []
     ungraded: dict[str, set[str]] = {}
     for student, lab in found:
