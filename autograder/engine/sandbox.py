@@ -13,6 +13,7 @@ import signal
 import site
 import socket
 import stat
+import subprocess
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator
@@ -630,9 +631,9 @@ def _check_readable(view: View) -> None:
 
 
 def missing_layers() -> list[str]:
-    """The layers that cannot be put in place here, each tried by a child (once a process).
+    """The layers that cannot be put in place here, each tried by a child, once a process.
 
-    Call it before forking those who `enter`: they look up what may be absent.
+    Call it before forking those who `enter`, who look up what may be absent.
     """
     return list(_missing())
 
@@ -646,7 +647,23 @@ def ok() -> bool:
 def _missing() -> tuple[str, ...]:
     if not linux.AVAILABLE:
         return NEEDED + OPTIONAL
-    return tuple(name for name in NEEDED + OPTIONAL if not _tried(_ATTEMPTS[name]))
+    here = Path(__file__)
+    code = "import importlib, sys; sys.path.insert(0, sys.argv[1]);"
+    code += "importlib.import_module(sys.argv[2])._try_all()"
+    name = f"{here.parent.name}.{here.stem}"
+    # In a new program: forks of a large process take long, those of one with threads may hang.
+    # By its folder's name, as the package above imports far more than this needs.
+    command = [sys.executable, "-I", "-S", "-c", code, str(here.parents[1]), name]
+    tried = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if tried.returncode:
+        return NEEDED + OPTIONAL
+    return tuple(tried.stdout.splitlines())
+
+
+def _try_all() -> None:
+    for name in NEEDED + OPTIONAL:
+        if not _tried(_ATTEMPTS[name]):
+            print(name)
 
 
 def _tried(attempt: Callable[[_Parent], None]) -> bool:
@@ -714,7 +731,7 @@ _LITTLE = Limits(1 << 30, 64, 64, 1 << 20, 60, 1 << 20, 64)
 def _try_view(parent: _Parent) -> None:
     as_root = _is_root()
     _try_namespace(linux.CLONE_NEWNS, parent)
-    _new_root(View(machine_paths(), (), None, Path("/tmp")), _LITTLE, {}, as_root)
+    _new_root(View((Path("/usr"), Path("/dev/null")), (), None, Path("/tmp")), _LITTLE, {}, as_root)
 
 
 def _try_privileges(parent: _Parent) -> None:
