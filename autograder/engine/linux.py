@@ -57,6 +57,10 @@ def unshare(flags: int) -> None:
     _checked(_libc.unshare(c_int(flags)))
 
 
+def setns(namespace: int, kind: int) -> None:
+    _checked(_libc.setns(c_int(namespace), c_int(kind)))
+
+
 def prctl(option: int, *values: int) -> int:
     return _checked(_libc.prctl(option, *(*values, 0, 0, 0, 0)[:4]))
 

@@ -9,18 +9,23 @@ Linux 5.12 is the oldest that it works on (mount_setattr(2)).
 import contextlib
 import functools
 import os
-import resource
-import select
 import signal
 import site
+import socket
 import stat
+import subprocess
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 from . import landlock, linux, seccomp
+
+if linux.AVAILABLE:
+    import resource
+    import select
 
 USER = 1000  # who the student's code is inside
 NOBODY = 65534  # who it is outside, when root grades; else whoever grades
@@ -96,6 +101,8 @@ def enter(
     if not as_root:
         with _layer("user namespace"):
             _own_user_namespace()
+    with _layer("view of files"):
+        owners = _owners(view) if as_root else {}
     with _layer("process namespace"):
         linux.unshare(linux.CLONE_NEWPID)
     asked, asks = os.pipe()
@@ -104,21 +111,25 @@ def enter(
     if child:
         os.close(asks)
         os.close(answer)
-        _stand_by(child, as_root, pid_to, asked, answers)
-    os.close(asked)
-    os.close(answers)
+        _stand_by(child, view, pid_to, asked, answers)
+    for end in (asked, answers, *({pid_to} - set(keep))):
+        os.close(end)
+    parent_side = _Parent(asks, answer)
     _die_with_parent(answer)
+    _first_to_go()
     os.setsid()
     for name, flag in _NAMESPACES.items():
         with _layer(name):
             linux.unshare(flag)
+    with _layer("UTS namespace"):
+        socket.sethostname("kernel")
     with _layer("view of files"):
-        rights = _new_root(view, limits, as_root)
+        rights = _new_root(view, limits, owners, as_root)
     with _layer("own /proc"):
         os.stat("/proc/self")
     if as_root:
         with _layer("user namespace"):
-            _user_namespace_by_parent(asks, answer)
+            _user_namespace_by_parent(parent_side)
     with _layer("dropped privileges"):
         _drop_privileges()
     _die_with_parent(answer)
@@ -126,12 +137,33 @@ def enter(
         _check_readable(view)
     with _layer("Landlock"):
         landlock.restrict(rights)
-    _close_files((0, 1, 2, *keep))
+    _close_files((0, 1, 2, asks, answer, *keep))
     os.chdir(view.scratch)
     with _layer("resource limits"):
         _limit(limits, mapped, gpu=bool(view.devices), extra=0 if as_root else 1)
     with _layer("system call filter"):
         seccomp.install()
+    if view.sockets:
+        _Parent.kept = parent_side
+    else:
+        parent_side.close()
+
+
+def no_more_sockets() -> None:
+    """Closes the folder of sockets for good: for the kernel, once it has made its own.
+
+    Not even Landlock limits how many sockets are made, and each takes a place in the file
+    system outside. To be called in the locked-in process, before a student's code runs; the
+    parent then makes the folder's mount read-only, which the process could not.
+    """
+    kept, _Parent.kept = _Parent.kept, None
+    if kept is None:
+        raise SandboxError("The sandbox has no folder of sockets, or it is closed already.")
+    try:
+        with _layer("view of files"):
+            kept.ask(b"s")
+    finally:
+        kept.close()
 
 
 @contextlib.contextmanager
@@ -142,7 +174,7 @@ def _layer(name: str) -> Iterator[None]:
     except OSError as error:
         if name in NEEDED or name not in _missing():
             why = error.strerror or str(error)
-            where = f" ({str(error.filename).removeprefix(STAGE)})" if error.filename else ""
+            where = f" ({error.filename})" if error.filename else ""
             raise SandboxError(f"The sandbox has no {name} here: {why}{where}.") from error
 
 
@@ -163,21 +195,60 @@ def _die_with_parent(lifeline: int | None = None) -> None:
             os._exit(1)
 
 
-def _stand_by(child: int, as_root: bool, pid_to: int, asked: int, answers: int) -> None:
-    """The caller's process from here on: maps users when asked, waits, ends as its child did."""
+@dataclass
+class _Parent:
+    """The parent, as process 1 reaches it: it does what takes the outside's rights."""
+
+    asks: int
+    answer: int
+    kept: ClassVar["_Parent | None"] = None
+
+    def ask(self, what: bytes) -> None:
+        os.write(self.asks, what)
+        if (why := os.read(self.answer, 500)) != b"ok":
+            raise OSError(0, why.decode() or "the parent is gone")
+
+    def close(self) -> None:
+        os.close(self.asks)
+        os.close(self.answer)
+
+
+def _stand_by(child: int, view: View, pid_to: int, asked: int, answers: int) -> None:
+    """The caller's process from here on: answers, waits, and ends as its child did."""
     status = 1
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the grader, which kills us
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.write(pid_to, f"{child}\n".encode())
         _close_files((asked, answers))
-        if as_root and os.read(asked, 1):
-            os.write(answers, _map_users(child))
-        os.close(asked)
+        while what := os.read(asked, 1):
+            act = {b"u": _map_users, b"s": functools.partial(_close_folder, view.sockets)}[what]
+            os.write(answers, _said(act, child))
         _, ended = os.waitpid(child, 0)
         status = os.waitstatus_to_exitcode(ended)
     finally:
         os._exit(status if status >= 0 else 128 - status)
+
+
+def _said(act: Callable[[int], None], child: int) -> bytes:
+    try:
+        act(child)
+    except OSError as error:
+        return str(error).encode()
+    return b"ok"
+
+
+def _close_folder(folder: Path, child: int) -> None:
+    """Makes the mount of a folder in the child's view read-only, from within that view."""
+    view = os.open(f"/proc/{child}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    linux.setns(view, linux.CLONE_NEWNS)
+    linux.set_mount_at(os.path.realpath(folder), linux.READ_ONLY)
+
+
+def _first_to_go() -> None:
+    """Where the machine's memory runs out, this process and its children are ended first."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
 
 
 def _close_files(keep: tuple[int, ...]) -> None:
@@ -234,25 +305,20 @@ def _own_user_namespace() -> None:
     Path("/proc/self/gid_map").write_text(f"{USER} {group} 1")
 
 
-def _user_namespace_by_parent(asks: int, answer: int) -> None:
+def _user_namespace_by_parent(parent: _Parent) -> None:
     """Root's: nobody is its only user, so that root is left behind for good.
 
     Everything else was set up by root outside of this namespace, which holds no power over it.
     """
     os.setgroups([])
     linux.unshare(linux.CLONE_NEWUSER)
-    os.write(asks, b"?")
-    if (why := os.read(answer, 200)) != b"ok":
-        raise OSError(0, why.decode() or "the parent is gone")
+    parent.ask(b"u")
 
 
-def _map_users(child: int) -> bytes:
-    try:
-        for kind in ("gid", "uid"):
-            Path(f"/proc/{child}/{kind}_map").write_text(f"{USER} {NOBODY} 1")
-    except OSError as error:
-        return str(error).encode()
-    return b"ok"
+def _map_users(child: int, first: tuple[int, int] = (USER, USER)) -> None:
+    """The user and the group of the child's user namespace who are nobody outside."""
+    for kind, inside in zip(("uid", "gid"), first, strict=True):
+        Path(f"/proc/{child}/{kind}_map").write_text(f"{inside} {NOBODY} 1")
 
 
 def _drop_privileges() -> None:
@@ -360,18 +426,60 @@ class _Tree:
     links: dict[Path, str]
 
 
-def _tree(path: Path, right: int) -> _Tree:
+def _tree(path: Path, right: int, owners: dict[tuple[int, int], int]) -> _Tree:
     real, links = _chain(path)
-    mode = os.stat(real).st_mode
-    if stat.S_ISCHR(mode):
+    found = os.stat(real)
+    if stat.S_ISCHR(found.st_mode):
         right = landlock.DEVICE
     tree = linux.clone_tree(str(real))
     flags = linux.NOSUID
     flags |= linux.NOEXEC if right == landlock.DEVICE else linux.NODEV
     if right == landlock.READ:
         flags |= linux.READ_ONLY
+        if (owner := (found.st_uid, found.st_gid)) in owners and not _open_to_all(found):
+            with contextlib.suppress(OSError):  # not every file system can; it is checked later
+                linux.set_mount(tree, linux.IDMAP, owners[owner])
     linux.set_mount(tree, flags)
     return _Tree(real, tree, right, links)
+
+
+def _open_to_all(found: os.stat_result) -> bool:
+    needed = 0o005 if stat.S_ISDIR(found.st_mode) else 0o004
+    return found.st_mode & needed == needed
+
+
+def _owners(view: View) -> dict[tuple[int, int], int]:
+    """For each owner of what others may not read, a user namespace in which nobody is that owner.
+
+    With it root shows a course that was installed with a umask of 077, and the files stay as
+    they are (Documentation/filesystems/idmappings.rst).
+    """
+    found = [os.stat(path) for path in view.read]
+    closed = {(f.st_uid, f.st_gid) for f in found if not _open_to_all(f)}
+    return {owner: _user_namespace_of(owner) for owner in closed}
+
+
+def _user_namespace_of(owner: tuple[int, int]) -> int:
+    ready, tell = os.pipe()
+    holder = os.fork()
+    if not holder:
+        try:
+            linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+            linux.unshare(linux.CLONE_NEWUSER)
+            os.write(tell, b"u")
+            signal.pause()
+        finally:
+            os._exit(1)
+    os.close(tell)
+    try:
+        os.read(ready, 1)
+        _map_users(holder, owner)
+        return os.open(f"/proc/{holder}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(ready)
+        os.kill(holder, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(holder, 0)
 
 
 def _out_of(tree: _Tree, scratch: Path) -> _Tree:
@@ -384,7 +492,9 @@ def _out_of(tree: _Tree, scratch: Path) -> _Tree:
     return replace(tree, at=_SOCKETS, links=tree.links | {tree.at: str(_SOCKETS)})
 
 
-def _new_root(view: View, limits: Limits, as_root: bool) -> dict[str, int]:
+def _new_root(
+    view: View, limits: Limits, owners: dict[tuple[int, int], int], as_root: bool
+) -> dict[str, int]:
     """Puts the view in the place of the machine's files. Returns Landlock's rights on it.
 
     All parts are copied before any is put in place: as long as this process is privileged, and
@@ -392,12 +502,12 @@ def _new_root(view: View, limits: Limits, as_root: bool) -> dict[str, int]:
     """
     linux.mount("", "/", None, linux.MS_REC | linux.MS_PRIVATE)  # nothing we do is seen outside
     mask = os.umask(0o022)
-    trees = [_tree(path, landlock.READ) for path in view.read]
-    trees += [_tree(path, landlock.DEVICE) for path in view.devices]
+    trees = [_tree(path, landlock.READ, owners) for path in view.read]
+    trees += [_tree(path, landlock.DEVICE, owners) for path in view.devices]
     if view.sockets:
         if as_root:
             os.chown(view.sockets, NOBODY, NOBODY)
-        trees.append(_tree(view.sockets, landlock.MAKE_SOCK))
+        trees.append(_tree(view.sockets, landlock.MAKE_SOCK, owners))
     hidden = {_chain(path)[0] for path in view.hidden}
     scratch, links = _chain(view.scratch)
     trees = [_out_of(tree, scratch) for tree in trees]
@@ -432,7 +542,10 @@ def _put_together(trees: list[_Tree], hidden: set[Path], scratch: Path, limits: 
         places.append((scratch, functools.partial(_again, _staged("/tmp"))))
     linux.mount("root", STAGE, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=0755,size=16m")
     for path, put in sorted(places, key=lambda place: len(place[0].parts)):
-        put(_staged(path))
+        try:
+            put(_staged(path))
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _staged(path: Path | str) -> str:
@@ -460,6 +573,8 @@ def _tmpfs(at: str, options: str) -> None:
 def _hide(at: str) -> None:
     if os.path.isdir(at):
         _tmpfs(at, "size=64k,nr_inodes=64,mode=0555")
+    elif os.path.lexists(at):
+        raise NotADirectoryError(20, "only folders can be hidden", at)
 
 
 def _again(path: str, at: str) -> None:
@@ -504,9 +619,11 @@ def _pivot() -> None:
 
 def _check_readable(view: View) -> None:
     """Early and in words what an import would else stumble on, when root's files are closed."""
-    for path in view.read:
-        folder = path.is_dir()
-        if not os.access(path, os.R_OK | (os.X_OK if folder else 0)):
+    wanted = [(path, os.R_OK | (os.X_OK if path.is_dir() else 0)) for path in view.read]
+    wanted += [(path, os.R_OK | os.W_OK) for path in view.devices]
+    wanted += [(view.sockets, os.W_OK | os.X_OK)] if view.sockets else []
+    for path, mode in wanted:
+        if not os.access(path, mode):
             raise PermissionError(13, "closed to other users", str(path))
 
 
@@ -514,9 +631,9 @@ def _check_readable(view: View) -> None:
 
 
 def missing_layers() -> list[str]:
-    """The layers that cannot be put in place here, each tried by a child (once a process).
+    """The layers that cannot be put in place here, each tried by a child, once a process.
 
-    Call it before forking those who `enter`: they look up what may be absent.
+    Call it before forking those who `enter`, who look up what may be absent.
     """
     return list(_missing())
 
@@ -530,12 +647,27 @@ def ok() -> bool:
 def _missing() -> tuple[str, ...]:
     if not linux.AVAILABLE:
         return NEEDED + OPTIONAL
-    return tuple(name for name in NEEDED + OPTIONAL if not _tried(_ATTEMPTS[name]))
+    here = Path(__file__)
+    code = "import importlib, sys; sys.path.insert(0, sys.argv[1]);"
+    code += "importlib.import_module(sys.argv[2])._try_all()"
+    name = f"{here.parent.name}.{here.stem}"
+    # In a new program: forks of a large process take long, those of one with threads may hang.
+    # By its folder's name, as the package above imports far more than this needs.
+    command = [sys.executable, "-I", "-S", "-c", code, str(here.parents[1]), name]
+    tried = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if tried.returncode:
+        return NEEDED + OPTIONAL
+    return tuple(tried.stdout.splitlines())
 
 
-def _tried(attempt: Callable[[], None]) -> bool:
+def _try_all() -> None:
+    for name in NEEDED + OPTIONAL:
+        if not _tried(_ATTEMPTS[name]):
+            print(name)
+
+
+def _tried(attempt: Callable[[_Parent], None]) -> bool:
     """Whether the attempt ends without an error, in a child that ends with it."""
-    as_root = _is_root()
     (asked, asks), (answer, answers) = os.pipe(), os.pipe()
     child = os.fork()
     if not child:
@@ -543,35 +675,35 @@ def _tried(attempt: Callable[[], None]) -> bool:
             linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
             os.close(asked)
             os.close(answers)
-            attempt(asks, answer)
+            attempt(_Parent(asks, answer))
             os._exit(0)
         finally:
             os._exit(1)
     os.close(asks)
     os.close(answer)
-    if as_root and os.read(asked, 1):
-        os.write(answers, _map_users(child))
+    if os.read(asked, 1):
+        os.write(answers, _said(_map_users, child))
     _, ended = os.waitpid(child, 0)
     os.close(asked)
     os.close(answers)
     return ended == 0
 
 
-def _try_user(asks: int, answer: int) -> None:
+def _try_user(parent: _Parent) -> None:
     if _is_root():
-        _user_namespace_by_parent(asks, answer)
+        _user_namespace_by_parent(parent)
     else:
         _own_user_namespace()
 
 
-def _try_namespace(flag: int, asks: int, answer: int) -> None:
+def _try_namespace(flag: int, parent: _Parent) -> None:
     if not _is_root():
         _own_user_namespace()
     linux.unshare(flag)
 
 
-def _try_process(asks: int, answer: int) -> None:
-    _try_namespace(linux.CLONE_NEWPID, asks, answer)
+def _try_process(parent: _Parent) -> None:
+    _try_namespace(linux.CLONE_NEWPID, parent)
     child = os.fork()
     if not child:
         os._exit(0 if os.getpid() == 1 else 1)
@@ -579,8 +711,8 @@ def _try_process(asks: int, answer: int) -> None:
         raise OSError("not process 1")
 
 
-def _try_proc(asks: int, answer: int) -> None:
-    _try_namespace(linux.CLONE_NEWPID | linux.CLONE_NEWNS, asks, answer)
+def _try_proc(parent: _Parent) -> None:
+    _try_namespace(linux.CLONE_NEWPID | linux.CLONE_NEWNS, parent)
     child = os.fork()
     if not child:
         try:
@@ -596,30 +728,30 @@ def _try_proc(asks: int, answer: int) -> None:
 _LITTLE = Limits(1 << 30, 64, 64, 1 << 20, 60, 1 << 20, 64)
 
 
-def _try_view(asks: int, answer: int) -> None:
+def _try_view(parent: _Parent) -> None:
     as_root = _is_root()
-    _try_namespace(linux.CLONE_NEWNS, asks, answer)
-    _new_root(View(machine_paths(), (), None, Path("/tmp")), _LITTLE, as_root)
+    _try_namespace(linux.CLONE_NEWNS, parent)
+    _new_root(View((Path("/usr"), Path("/dev/null")), (), None, Path("/tmp")), _LITTLE, {}, as_root)
 
 
-def _try_privileges(asks: int, answer: int) -> None:
-    _try_user(asks, answer)
+def _try_privileges(parent: _Parent) -> None:
+    _try_user(parent)
     _drop_privileges()
 
 
-def _try_landlock(asks: int, answer: int) -> None:
+def _try_landlock(parent: _Parent) -> None:
     linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
     landlock.restrict({"/usr": landlock.READ})
     _must_be_refused(lambda: os.listdir("/"))
 
 
-def _try_filter(asks: int, answer: int) -> None:
+def _try_filter(parent: _Parent) -> None:
     linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
     seccomp.install()
     _must_be_refused(lambda: linux.unshare(linux.CLONE_NEWUSER))
 
 
-def _try_limits(asks: int, answer: int) -> None:
+def _try_limits(parent: _Parent) -> None:
     _limit(_LITTLE, _mapped_bytes(), gpu=False, extra=0)
 
 
