@@ -28,6 +28,13 @@ LIMITS = {
 pytestmark = pytest.mark.skipif(not linux.AVAILABLE, reason="the sandbox is made of Linux")
 
 
+class _Told(dict):
+    """What was told; a missing word shows all the others."""
+
+    def __missing__(self, word):
+        pytest.fail(f"nothing told of {word}: {self}")
+
+
 @dataclass
 class Place:
     """A project and its Python below a folder of /tmp that is closed to others."""
@@ -61,7 +68,7 @@ class Place:
         told = dict(line.split(" ", 1) for line in text.splitlines() if " " in line)
         assert "ended" not in told and "Traceback" not in text and "status" in told, text
         assert ("The" in told) == refused, text
-        return told
+        return _Told(told)
 
 
 def _python_for_nobody() -> str | None:
