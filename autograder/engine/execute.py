@@ -19,11 +19,12 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
 from autograder.engine import wire
-from autograder.engine.kernels import ForkedKernelManager, Settings
+from autograder.engine.kernels import ForkedKernelManager, KernelError, Settings
 from autograder.engine.safe import safe_output
 from autograder.engine.submission import Check
 
 AGENT = "__import__('autograder.engine.agent', fromlist=['AGENT']).AGENT"
+STARTS = 3  # tries to start a kernel
 GRACE = 3.0  # seconds in which a cell that was interrupted must end
 OVERDUE = 15.0  # seconds beyond a call's own in which the judge hears of it at the latest
 
@@ -96,17 +97,29 @@ async def run(
 
 @contextlib.asynccontextmanager
 async def _kernel(notebook, settings: Settings, budget: Budget) -> AsyncIterator["_Kernel"]:
-    manager = ForkedKernelManager(settings, session=Session())
-    kernel = _Kernel(notebook, km=manager, budget=budget)
+    """A kernel that answers; gone with everything it started when the block ends."""
+    kernel = await _started(notebook, settings, budget)
     try:
-        await manager.start_kernel()
-        await kernel.async_start_new_kernel_client()
         yield kernel
     finally:
-        with contextlib.suppress(Exception):
-            if kernel.kc:
-                kernel.kc.stop_channels()
-        await manager.shutdown_kernel(now=True)
+        await kernel.stop()
+
+
+async def _started(notebook, settings: Settings, budget: Budget) -> "_Kernel":
+    """A kernel that answers. One that fails before any cell has run is not the student's doing."""
+    for attempt in range(STARTS):
+        kernel = _Kernel(
+            notebook, km=ForkedKernelManager(settings, session=Session()), budget=budget
+        )
+        try:
+            await kernel.km.start_kernel()
+            await kernel.async_start_new_kernel_client()
+            return kernel
+        except (KernelError, RuntimeError) as error:
+            await kernel.stop()
+            if attempt == STARTS - 1:
+                raise KernelError(f"No kernel could be started: {error}") from None
+    raise AssertionError("not reached")
 
 
 class _Kernel(NotebookClient):
@@ -121,6 +134,12 @@ class _Kernel(NotebookClient):
         self._budget = budget
         self._size: dict[int, int] = {}
         self._stopping: asyncio.Future | None = None
+
+    async def stop(self) -> None:
+        with contextlib.suppress(Exception):
+            if self.kc:
+                self.kc.stop_channels()
+        await self.km.shutdown_kernel(now=True)
 
     # --- the first round: cells
 

@@ -53,6 +53,9 @@ def preload() -> None:
         for module in pkgutil.iter_modules(folder):
             importlib.import_module(f"{package}.{module.name}")
     assert not any(name.startswith("autograder.hidden") for name in sys.modules)
+    from autograder.engine import sandbox
+
+    sandbox.missing_layers()  # tried once, here, and remembered by the children
     gc.collect()
     gc.freeze()  # so that the collector does not touch, and so copy, the pages that are shared
 
@@ -92,6 +95,7 @@ class Template:
 
     def _start(self, connection, order: dict, control: socket.socket) -> dict:
         """Forks a kernel and its judge. Both die with the connection."""
+        order["template"] = os.getpid()
         of_kernel, of_judge = socket.socketpair()
         told, tells = os.pipe()
         others = [self._listener, *self._alive, connection]
@@ -191,7 +195,13 @@ def _enter_sandbox(order: dict, judge: socket.socket, tells: int) -> None:
         devices=tuple(map(Path, sandbox["devices"])),
     )
     try:
-        enter(view, Limits(**sandbox["limits"]), tells, keep=(judge.fileno(),))
+        enter(
+            view,
+            Limits(**sandbox["limits"]),
+            tells,
+            keep=(judge.fileno(),),
+            parent=order["template"],
+        )
     except SandboxError as error:
         os.write(tells, f"{error}\n".encode())
         os._exit(1)
