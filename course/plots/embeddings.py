@@ -10,7 +10,7 @@ from course.plots.style import COLOURS, MARKERS, finish, new_axes
 def starts(counts: list[int], n_legal: int) -> Figure:
     """How often each start was drawn; starts from `n_legal` on have no target for their last token."""
     figure, axes = new_axes(
-        "Every legal start occurs about equally often, the last one included",
+        "How often each start was drawn: is every legal one there, up to the last?",
         "start of the row in the text",
         "times drawn",
     )
