@@ -12,7 +12,11 @@ from tests.samples import chosen, expected_points, submission
 from tests.scratch import ScratchCourse
 
 STUDENTS = ["ada-all-right", "ben-half-done", "chen-not-started"]
-TOTALS = {"lab01": [20, 10, 0], "lab02": [20, 16, 0]}
+TOTALS = {
+    "lab01": [20, 10, 0],
+    "lab02": [20, 16, 0],
+    "lab03": [20, 13, 0],
+}
 COURSE = "language-models"
 
 
