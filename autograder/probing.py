@@ -50,7 +50,9 @@ def influence(function: Callable, x: torch.Tensor, time_dim: int = 1, seed: int 
     rows = []
     for t in range(y.shape[time_dim]):
         output = (y * direction).select(time_dim, t).sum()
-        (gradient,) = torch.autograd.grad(output, x, retain_graph=True, allow_unused=True)
+        gradient = None
+        if output.requires_grad:
+            (gradient,) = torch.autograd.grad(output, x, retain_graph=True, allow_unused=True)
         moved = torch.zeros_like(x) if gradient is None else gradient
         rows.append(moved.abs().sum(other).tolist())
     return rows
