@@ -1,8 +1,20 @@
 """What probes use beside an answer: calls that may raise, weights put in, gradients that leak."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keeps torch on one core: for small tensors, threads on a busy machine only wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def call(function, *arguments, **named) -> dict:

@@ -25,11 +25,12 @@ def sharpness(widths: list[int], curves: dict[str, list[float]]) -> Figure:
 
 
 def stages(panels: dict[str, torch.Tensor], tokens: list[str]) -> Figure:
-    """Matrices side by side with their numbers: rows are queries, columns keys, -inf is crossed out."""
-    figure, axes = plt.subplots(1, len(panels), figsize=(4.1 * len(panels), 4), squeeze=False)
+    """Matrices side by side with their numbers: rows are queries, columns keys, -inf is grey."""
+    figure, axes = plt.subplots(1, len(panels), figsize=(3.6 * len(panels), 3.6), squeeze=False)
     for panel, (title, matrix) in zip(axes.flat, panels.items()):
         matrix = matrix.detach().cpu().float()
         finite = matrix[matrix.isfinite()]
+        panel.set_facecolor("#dddddd")  # shows where -inf stands
         panel.imshow(
             matrix.masked_fill(matrix.isinf(), torch.nan),
             cmap="Blues",
@@ -38,7 +39,7 @@ def stages(panels: dict[str, torch.Tensor], tokens: list[str]) -> Figure:
         )
         for row, column in torch.cartesian_prod(*map(torch.arange, matrix.shape)).tolist():
             value = matrix[row, column].item()
-            text = "-∞" if value == -torch.inf else f"{value:.2f}"
+            text = "-∞" if value == -torch.inf else f"{round(value, 2):g}"
             panel.text(column, row, text, ha="center", va="center", fontsize=TEXT_SIZE - 1)
         panel.set_title(title, fontsize=TEXT_SIZE + 1)
         panel.set_xticks(range(len(tokens)), tokens)
@@ -69,7 +70,7 @@ def heads(weights: torch.Tensor, tokens: list[str], title: str) -> Figure:
     n_heads, columns = len(weights), 4
     rows = -(-n_heads // columns)
     figure, axes = plt.subplots(
-        rows, columns, figsize=(12, 3.1 * rows), squeeze=False, sharex=True, sharey=True
+        rows, columns, figsize=(11, 2.9 * rows), squeeze=False, sharex=True, sharey=True
     )
     for head, panel in enumerate(axes.flat):
         if head < n_heads:
