@@ -126,7 +126,8 @@ class _NotReady:
     def show(self, shell, kind, error, trace, tb_offset=None) -> None:
         source = shell.user_ns["In"][-1]
         if kind is NotImplementedError:
-            function = traceback.extract_tb(trace)[-1].name
+            *_, (frame, _) = traceback.walk_tb(trace)
+            function = frame.f_code.co_qualname.removesuffix(".__init__")
             what = "An exercise above" if function.startswith("<") else function
             message = f"{what} is not written yet. Write it, then run this cell again."
         elif re.search(rf'^check\("[\w.]+", {error.name}\)', source, re.MULTILINE):

@@ -182,7 +182,7 @@ class TensorQuestion(Question):
         return None if result is None else tensor_facts(result)
 
     def comparable(self, case: Case, seen):
-        return seen["value"]
+        return seen and seen["value"]
 
     def verdict(self, case: Case, seen) -> Iterator[Finding]:
         yield from self.tensor_findings(case, seen, case.expected["right"])

@@ -7,11 +7,13 @@ download; `COURSE_HUB=/some/folder` gives paths in a local folder that is laid o
 
 import json
 import os
+import sys
 from functools import cache
 from pathlib import Path
 
 import tiktoken
 from huggingface_hub import constants
+from huggingface_hub.utils import disable_progress_bars
 
 ASSETS = Path(__file__).parent / "assets"
 PUBLIC_NAMES = {"gpt2": "openai-community/gpt2", "qwen2-chat": "Qwen/Qwen2-0.5B-Instruct"}
@@ -26,12 +28,16 @@ GPT2_PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?
 def stay_offline() -> None:
     """Keeps transformers off the network unless the switch says that it may download.
 
-    Without this a mistyped path is taken for a public name, and asked for again and again.
+    Without this a mistyped path is taken for a public name, and asked for again and again. Models
+    from a folder load in a moment, so no bar shows the progress: its times are never the same twice.
     """
     if os.environ.get("COURSE_HUB") != "1":
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         # For a notebook that imported transformers first: the variable is read only once.
         constants.HF_HUB_OFFLINE = os.environ["HF_HUB_OFFLINE"] == "1"
+        disable_progress_bars()
+        if "transformers" in sys.modules:
+            sys.modules["transformers"].utils.logging.disable_progress_bar()
 
 
 class AssetError(Exception):
