@@ -82,7 +82,7 @@ class TensorAnswer(HandWritten):
         for finding in super().tensor_findings(case, facts, right, what, known):
             name = next((n for n, words in self.mistakes.items() if words == finding.message), None)
             aspect = self.belongs.get(name, finding.aspect)
-            if finding.message.endswith("wrong values."):
+            if finding.message.endswith(("wrong values.", "holds NaN.")):
                 finding = replace(finding, message=finding.message + self.advice)
             yield replace(finding, aspect=aspect if aspect in case.aspects else finding.aspect)
 
@@ -623,7 +623,8 @@ def dropout_findings(case, seen) -> Iterator[Finding]:
     It is judged by the answer's own weights without dropout, which other cases judge.
     """
     (aspect,), plain, y = case.aspects, seen["value"], seen["dropped"]["value"]
-    if not isinstance(plain, torch.Tensor) or plain.shape != case.expected["right"].shape:
+    right = case.expected["right"]
+    if not isinstance(plain, torch.Tensor) or plain.shape != right.shape or plain.isnan().any():
         return  # other aspects say so
     if not isinstance(y, torch.Tensor) or y.shape != plain.shape or y.dtype != plain.dtype:
         yield Finding(aspect, "With dropout the result has another type, shape or dtype.")
