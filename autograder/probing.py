@@ -1,8 +1,20 @@
 """What probes use beside an answer: calls that may raise, weights put in, gradients that leak."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keeps torch on one core: for small tensors, threads on a busy machine only wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def call(function, *arguments, **named) -> dict:
@@ -50,7 +62,9 @@ def influence(function: Callable, x: torch.Tensor, time_dim: int = 1, seed: int 
     rows = []
     for t in range(y.shape[time_dim]):
         output = (y * direction).select(time_dim, t).sum()
-        (gradient,) = torch.autograd.grad(output, x, retain_graph=True, allow_unused=True)
+        gradient = None
+        if output.requires_grad:
+            (gradient,) = torch.autograd.grad(output, x, retain_graph=True, allow_unused=True)
         moved = torch.zeros_like(x) if gradient is None else gradient
         rows.append(moved.abs().sum(other).tolist())
     return rows

@@ -16,6 +16,7 @@ TOTALS = {
     "lab01": [20, 10, 0],
     "lab02": [20, 16, 0],
     "lab03": [20, 13, 0],
+    "lab04": [20, 12, 0],
 }
 COURSE = "language-models"
 
