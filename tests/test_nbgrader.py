@@ -12,7 +12,7 @@ from tests.samples import chosen, expected_points, submission
 from tests.scratch import ScratchCourse
 
 STUDENTS = ["ada-all-right", "ben-half-done", "chen-not-started"]
-TOTALS = {"lab01": [20, 10, 0]}
+TOTALS = {"lab01": [20, 10, 0], "lab03": [20, 13, 0]}
 COURSE = "language-models"
 
 
