@@ -5,12 +5,14 @@ from functools import partial
 
 import pytest
 import torch
+import torch.nn.functional as F
 from tokenizers import Tokenizer
 from transformers import GPT2Config, GPT2LMHeadModel
 
 import course
 from course.hub import ASSETS, END_OF_TEXT
 from course.recipes import gpt2, training, vocabulary
+from course.recipes.counting import bigram_probabilities, company_embeddings
 from course.recipes.kneser_ney import KneserNeyTrigram
 from course.recipes.network import GPT, SequenceDropout
 from course.recipes.training import adamw, bits, learning_rate_at, muon
@@ -146,6 +148,42 @@ def test_the_learning_rate_rises_and_falls():
     rates = [learning_rate_at(step, 1000, 1.0) for step in range(1000)]
     assert max(rates) == 1.0 and rates[0] < 0.05 and rates[-1] < 0.05
     assert rates.index(1.0) == 99
+
+
+# --- what counting says
+
+
+def test_bigram_probabilities_sum_to_one_and_know_what_was_seen():
+    probabilities = bigram_probabilities(torch.tensor(IDS), 10)
+    torch.testing.assert_close(probabilities.sum(1), torch.ones(10))
+    assert (probabilities > 0).all()
+    assert probabilities[0].argmax() == 1
+    assert probabilities[1, 2] > probabilities[1, 3] > probabilities[1, 9]
+    torch.testing.assert_close(probabilities[8], probabilities[9])
+
+
+def test_ids_that_keep_the_same_company_start_alike():
+    torch.manual_seed(0)
+    lines = [[a, 0, b, 1] for a in (4, 5) for b in (2, 3)] * 10
+    lines += [[6, 7, 8, 9] for _ in range(40)]
+    ids = torch.tensor([i for line in lines for i in line])
+    vectors = F.normalize(company_embeddings(ids, 10, 4, std=0.03), dim=1)
+    assert vectors[2] @ vectors[3] > vectors[2] @ vectors[7]
+    assert vectors.shape == (10, 4)
+
+
+def test_soft_targets_fade_until_only_the_text_counts():
+    torch.manual_seed(0)
+    logits, ids = torch.randn(2, 5, 11), torch.arange(10).view(2, 5)
+    bigrams = torch.eye(11)[torch.arange(11).flip(0)]
+    loss_of = gpt2.softened_loss(bigrams)
+    hard, soft = (
+        F.cross_entropy(logits.flatten(0, 1), targets.flatten()) for targets in (ids + 1, 10 - ids)
+    )
+    torch.testing.assert_close(loss_of(logits, ids, ids + 1, 1.0), hard)
+    share = gpt2.BIGRAM_SHARE
+    expected = (1 - share) * hard + share * soft
+    torch.testing.assert_close(loss_of(logits, ids, ids + 1, 0.0), expected)
 
 
 # --- the network

@@ -7,13 +7,16 @@ A tenth of the textbook is held out, and the figures that it prints are measured
 
 import argparse
 import re
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from course.hub import ASSETS, encoding, textbook
+from course.recipes.counting import bigram_probabilities, company_embeddings
 from course.recipes.kneser_ney import KneserNeyTrigram
 from course.recipes.network import GPT
 from course.recipes.training import bits, muon, train
@@ -23,6 +26,8 @@ STEPS, SMOKE_STEPS = 2600, 4
 BATCH_SIZE, CONTEXT_LENGTH = 8, 512
 LEARNING_RATE, WEIGHT_DECAY = 5e-3, 0.1
 DROPOUT = 0.1
+BIGRAM_SHARE = 0.5  # of the first step's targets; it falls to nothing
+EMBEDDING_STD = 0.03
 PROMPTS = (
     "Mara looked at the bicycle and",
     "A customer who is angry",
@@ -80,6 +85,33 @@ def batches(ids: torch.Tensor):
         return rows[:, :-1], rows[:, 1:]
 
     return batch_of
+
+
+def network_for(ids: torch.Tensor) -> GPT:
+    """An untrained network, but for the token embeddings, which come from the company of `ids`."""
+    network = GPT(config())
+    embeddings = company_embeddings(ids, encoding().n_vocab, config().n_embd, EMBEDDING_STD)
+    with torch.no_grad():
+        network.wte.weight.copy_(embeddings)
+    return network
+
+
+def softened_loss(bigrams: torch.Tensor) -> Callable[..., torch.Tensor]:
+    """Cross-entropy with targets that are mixed with the bigram probabilities (id, next).
+
+    One text shows one next token; that others could stand there too is what smoothing knows, and
+    the network need not find it out again (Xie et al. 2017, "Data noising as smoothing", and the
+    label smoothing of Szegedy et al. 2016). By the end of the training only the text counts.
+    """
+
+    def loss_of(logits, input_ids, labels, progress: float) -> torch.Tensor:
+        log_probs = logits.log_softmax(-1).flatten(0, 1)
+        hard = F.nll_loss(log_probs, labels.flatten())
+        targets = bigrams.to(log_probs.device)[input_ids.flatten()]
+        soft = -(targets * log_probs).sum(-1, dtype=torch.float32).mean()
+        return torch.lerp(hard.float(), soft, BIGRAM_SHARE * (1 - progress))
+
+    return loss_of
 
 
 def figures(model: torch.nn.Module) -> dict[str, float]:
@@ -141,12 +173,14 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=STEPS)
     arguments = parser.parse_args()
     torch.manual_seed(0)
-    network = GPT(config())
     ids, held_out = book(textbook())
+    ids = ids[~held_out]
+    network = network_for(ids)
+    bigrams = bigram_probabilities(ids, encoding().n_vocab).bfloat16()
     steps = SMOKE_STEPS if arguments.smoke else arguments.steps
     name = "gpt2-smoke.pt" if arguments.smoke else "gpt2.pt"
     optimizers = partial(muon, learning_rate=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    train(network, batches(ids[~held_out]), steps, CHECKPOINTS / name, optimizers)
+    train(network, batches(ids), steps, CHECKPOINTS / name, optimizers, softened_loss(bigrams))
     if arguments.smoke:
         return
     model = network.to_transformers()

@@ -18,6 +18,11 @@ SAVE_EVERY = 120  # seconds
 Optimizers = list[torch.optim.Optimizer]
 
 
+def next_token_loss(logits, input_ids, labels, progress: float) -> torch.Tensor:
+    """Cross-entropy where a label is not `IGNORED`; inputs and progress (0 to 1) do not matter."""
+    return F.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED)
+
+
 def adamw(model: torch.nn.Module, learning_rate=1.5e-3, weight_decay=0.1) -> Optimizers:
     """AdamW (Loshchilov and Hutter 2019) for everything; only matrices decay."""
     return [_adamw(model.parameters(), learning_rate, weight_decay)]
@@ -68,6 +73,7 @@ def train(
     steps: int,
     checkpoint: Path,
     make_optimizers: Callable[[torch.nn.Module], Optimizers] = adamw,
+    loss_of: Callable[..., torch.Tensor] = next_token_loss,
     seed: int = 0,
 ) -> torch.nn.Module:
     """Trains a causal language model, ours or one of transformers, and returns it in eval mode.
@@ -91,7 +97,7 @@ def train(
         input_ids, labels = (part.to(device) for part in batch_of(generator))
         with torch.autocast(device, torch.bfloat16):
             logits = logits_of(model, input_ids)
-        loss = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED)
+        loss = loss_of(logits, input_ids, labels, step / steps)
         model.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
