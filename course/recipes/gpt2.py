@@ -167,25 +167,16 @@ def longest_copied_run(sample: list[int], source: list[int]) -> int:
     return longest
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--smoke", action="store_true", help="a minute's run that keeps nothing")
-    parser.add_argument("--steps", type=int, default=STEPS)
-    arguments = parser.parse_args()
+def make(steps: int, checkpoint: Path) -> GPT2LMHeadModel:
+    """Trains on all but the held-out tenth, from the checkpoint on if there is one."""
     torch.manual_seed(0)
     ids, held_out = book(textbook())
     ids = ids[~held_out]
     network = network_for(ids)
     bigrams = bigram_probabilities(ids, encoding().n_vocab).bfloat16()
-    steps = SMOKE_STEPS if arguments.smoke else arguments.steps
-    name = "gpt2-smoke.pt" if arguments.smoke else "gpt2.pt"
     optimizers = partial(muon, learning_rate=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    train(network, batches(ids), steps, CHECKPOINTS / name, optimizers, softened_loss(bigrams))
-    if arguments.smoke:
-        return
-    model = network.to_transformers()
-    model.half().save_pretrained(ASSETS / "gpt2")
-    report(model)
+    train(network, batches(ids), steps, checkpoint, optimizers, softened_loss(bigrams))
+    return network.to_transformers()
 
 
 def report(model: GPT2LMHeadModel) -> None:
@@ -194,7 +185,26 @@ def report(model: GPT2LMHeadModel) -> None:
     source = book(textbook())[0].tolist()
     for sample in samples(model):
         print(f"\n{encoding().decode(sample)}")
-        print(f"\nlongest copied run: {longest_copied_run(sample, source)} tokens")
+        print(f"longest copied run: {longest_copied_run(sample, source)} tokens")
+
+
+def smoke() -> None:
+    checkpoint = CHECKPOINTS / "gpt2-smoke.pt"
+    checkpoint.unlink(missing_ok=True)
+    for sample in samples(make(SMOKE_STEPS, checkpoint), n_tokens=20):
+        print(encoding().decode(sample))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--smoke", action="store_true", help="a minute's run that keeps nothing")
+    parser.add_argument("--steps", type=int, default=STEPS)
+    arguments = parser.parse_args()
+    if arguments.smoke:
+        return smoke()
+    model = make(arguments.steps, CHECKPOINTS / "gpt2.pt")
+    model.half().save_pretrained(ASSETS / "gpt2")
+    report(model)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ IGNORED = -100  # a label that is not scored
 WARMUP_STEPS = 200
 SAVE_EVERY = 120  # seconds
 
-
 Optimizers = list[torch.optim.Optimizer]
 
 
