@@ -263,3 +263,28 @@ def test_the_vocabulary_is_what_its_recipe_makes():
     ours = course.encoding()
     assert made.get_vocab()[END_OF_TEXT] == ours.eot_token == ours.n_vocab - 1
     assert made.encode(texts[0]).ids == ours.encode_ordinary(texts[0])
+
+
+# --- the model that the recipe made
+
+
+@pytest.fixture(scope="module")
+def made() -> GPT2LMHeadModel:
+    if not (ASSETS / "gpt2" / "model.safetensors").exists():
+        pytest.skip("the recipe has not been run yet")
+    return GPT2LMHeadModel.from_pretrained(ASSETS / "gpt2", dtype=torch.float32)
+
+
+def test_the_model_beats_the_trigram_by_a_tenth_on_text_that_neither_has_seen(made):
+    assert gpt2.figures(made)["ratio"] <= 0.9
+
+
+def test_the_model_does_not_recite_the_textbook(made):
+    source = gpt2.book(course.textbook())[0].tolist()
+    assert max(gpt2.longest_copied_run(sample, source) for sample in gpt2.samples(made)) < 50
+
+
+def test_the_model_is_small_and_knows_the_course_vocabulary(made):
+    assert (ASSETS / "gpt2" / "model.safetensors").stat().st_size < 14e6
+    assert made.config.vocab_size == course.encoding().n_vocab
+    assert made.generation_config.eos_token_id == course.encoding().eot_token
