@@ -8,10 +8,10 @@ PY = "$(VENV)/bin/python"
 OFFLINE = --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test notebooks grade samples constraints clean environment
+.PHONY: help lab test notebooks grade bench-grading samples constraints clean environment
 
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
 
 lab: environment  ## open JupyterLab on the labs
 	$(PY) -m jupyterlab --ServerApp.root_dir=labs $(OFFLINE)
@@ -25,10 +25,14 @@ test: environment  ## run everything that must pass
 	$(PY) -m pytest --nbval --nbval-current-env -p no:randomly -n 2 --dist loadfile solutions
 
 notebooks: environment  ## make solutions/ and labs/ from course/lessons/
+	$(PY) -m autograder.hidden
 	$(PY) -m course.build
 
 grade: environment  ## grade the submissions under submitted/
-	$(PY) -m autograder.grading
+	$(PY) -m autograder.grading $(OPTIONS)
+
+bench-grading: environment  ## time plain nbgrader against the engine on one class
+	$(PY) -m tests.benchmarks.grading $(OPTIONS)
 
 samples: environment  ## write sample submissions to try grading with
 	$(PY) -m tests.samples

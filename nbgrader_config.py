@@ -11,5 +11,22 @@ c.CourseDirectory.release_directory = "labs"
 
 c.GenerateAssignment.preprocessors.append("autograder.release.UnpairLessons")
 
+# The engine: student code runs isolated, and is judged in another process (autograder/engine).
+c.Autograde.exporter_class = "autograder.engine.submission.SubmissionReader"
+c.Autograde.pre_convert_hook = "autograder.engine.submission.tidy"
+c.Autograde.sanitize_preprocessors = [
+    "autograder.engine.submission.Restore",
+    "nbgrader.preprocessors.OverwriteKernelspec",
+    "nbgrader.preprocessors.OverwriteCells",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+c.Autograde.autograde_preprocessors = [
+    "autograder.engine.grading.GradeInSandbox",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+
+# Validate runs a student's own notebook, on the student's machine.
 c.Execute.timeout = 120  # seconds a cell
 c.Execute.extra_arguments = ["--log-level=ERROR"]  # else each kernel warns that it listens on TCP

@@ -1,16 +1,32 @@
 """Puts an answer through its question's cases: observe beside the answer, then judge."""
 
+import builtins
 import importlib
 import linecache
+import re
 import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from random import Random
 
-from autograder.observation import pack, type_name, unpack
+import torch
+
+from autograder.observation import Opaque, pack, type_name, unpack
 from autograder.question import Case, Finding, Question
 
 NOT_ATTEMPTED, RAISED, WRONG, RIGHT = "not attempted", "raised", "wrong", "right"
+
+# How an observation may end beside returning, raising and not being attempted.
+UNDEFINED = "undefined"  # nothing has the answer's name
+NOT_CALLABLE = "not callable"
+TOO_LONG = "too long"  # the call was stopped
+SILENT = "silent"  # the kernel ended, or did not answer
+UNREADABLE = "unreadable"  # no plain data within the limits
+
+# Names that a report on a hidden case may repeat from an observation.
+KNOWN_NAMES = {name for name, value in vars(builtins).items() if isinstance(value, type)}
+KNOWN_NAMES |= {str(value) for value in vars(torch).values() if isinstance(value, torch.dtype)}
+KNOWN_NAMES |= {"NoneType", "function", "torch.Tensor", "numpy.ndarray", "cpu", "cuda", "meta"}
 
 
 class NoHiddenCases(Exception):
@@ -60,8 +76,6 @@ def grade(question: Question, answer, rng: Random | None = None) -> Report:
     cases = question.visible_cases()
     if rng is not None:
         cases += _hidden_cases(question, rng)
-    if not callable(answer):
-        return _all_wrong(question, _not_callable(question, answer), len(cases), rng is not None)
     seen = [(case, _travelled(observe(question, answer, case))) for case in cases]
     return judge(question, seen, with_hidden=rng is not None)
 
@@ -79,6 +93,8 @@ def _hidden_cases(question: Question, rng: Random) -> list[Case]:
 
 def observe(question: Question, answer, case: Case) -> dict:
     """Runs the probe on one case. Returns the status, and the value or the error, as plain data."""
+    if not callable(answer):
+        return {"status": NOT_CALLABLE, "type": type_name(answer)}
     try:
         return {"status": "returned", "value": question.probe(answer, case.inputs)}
     except NotImplementedError:
@@ -90,7 +106,7 @@ def observe(question: Question, answer, case: Case) -> dict:
             "status": RAISED,
             "error": type(error).__name__,
             "message": str(error)[:300],
-            "where": _line_of(error, answer),
+            "line": _line_of(error, answer),
         }
 
 
@@ -104,7 +120,8 @@ def judge(question: Question, seen: Iterable[tuple[Case, dict]], with_hidden: bo
             case = replace(case, expected=case.expected | {"explains": explains})
         for outcome, finding in _findings(question, case, observation):
             ended.setdefault(finding.aspect, (outcome, finding))
-    if seen and all(observation["status"] == NOT_ATTEMPTED for _, observation in seen):
+    not_yet = (NOT_ATTEMPTED, UNDEFINED)
+    if seen and all(observation["status"] in not_yet for _, observation in seen):
         ended = {aspect: (NOT_ATTEMPTED, None) for aspect in question.aspects}
     for aspect, needed in question.needs.items():
         if needed in ended and aspect not in ended:
@@ -136,72 +153,99 @@ def _travelled(observation: dict) -> dict:
 
 
 def _findings(question, case, observation) -> Iterable[tuple[str, Finding]]:
-    status = observation["status"]
-    if status == "returned" and observation["value"] is None:
-        message = f"{question.answer_name} returned None. Did you forget a return?"
-        for aspect in case.aspects:
-            yield WRONG, Finding(aspect, message)
-        return
-    if status == "returned":
+    status, name = observation["status"], question.answer_name
+    if status == "returned" and observation["value"] is not None:
         for finding in _verdict(question, case, observation["value"]):
-            yield WRONG, replace(finding, detail="", picture=None) if case.hidden else finding
+            if case.hidden:
+                finding = _without_inputs(question, finding, observation["value"])
+            yield WRONG, finding
         return
-    name = question.answer_name
-    if status == NOT_ATTEMPTED:
-        message = f"{name} still raises NotImplementedError here."
-    else:
-        said = f": {observation['message']}" if observation["message"] and not case.hidden else ""
-        message = f"{name} raised {observation['error']}{said}{observation['where']}."
     detail = "" if case.hidden else f"The call: {name}({shown(case.inputs)})"
+    outcome = RAISED if status in (RAISED, TOO_LONG, SILENT) else WRONG
+    match status:
+        case "returned":
+            message, detail = f"{name} returned None. Did you forget a return?", ""
+        case "not attempted":
+            message = f"{name} still raises NotImplementedError here."
+        case "undefined":
+            message, detail = f"{name} is not defined when its check runs.", ""
+        case "not callable":
+            message, detail = _not_callable(question, observation["type"]), ""
+        case "too long":
+            message = f"{name} took too long here and was stopped. Does a loop never end?"
+        case "silent":
+            message = f"The kernel ended, or gave no answer, while {name} ran."
+        case "raised":
+            said = observation["message"]
+            said = f": {said}" if said and not case.hidden else ""
+            message = f"{name} raised {observation['error']}{said}{_where(observation['line'])}."
+        case _:
+            message = _unreadable(question)
     for aspect in case.aspects:
-        yield RAISED if status == RAISED else WRONG, Finding(aspect, message, detail)
+        yield outcome, Finding(aspect, message, detail)
+
+
+def _without_inputs(question: Question, finding: Finding, seen) -> Finding:
+    """The finding of a hidden case with nothing left in it that could tell the case's inputs.
+
+    What a verdict says by heart stays; elsewhere numbers, quotations and names, which may come from
+    what the answer returned and so from its inputs, become `…`.
+    """
+    message = finding.message
+    if message not in question.mistakes.values():
+        for text in sorted(_texts(seen) - KNOWN_NAMES, key=len, reverse=True):
+            if len(text) > 1:
+                message = message.replace(text, "…")
+        message = re.sub(r"\d+(\.\d+)?(e[+-]?\d+)?", "…", message)
+        message = re.sub(r"(?<!\w)'[^']*'|\"[^\"]*\"", "…", message)
+    return Finding(finding.aspect, message)
+
+
+def _texts(value) -> set[str]:
+    """All strings in plain data, and the type names of what was none."""
+    match value:
+        case str():
+            return {value}
+        case Opaque():
+            return {value.type, value.text}
+        case dict():
+            return set().union(*map(_texts, value.keys()), *map(_texts, value.values()))
+        case list() | tuple() | set():
+            return set().union(*map(_texts, value))
+        case _:
+            return set()
 
 
 def _verdict(question: Question, case: Case, seen) -> list[Finding]:
     try:
         return list(question.verdict(case, seen))
     except Exception:  # an answer can return what no verdict has foreseen, and that is not right
-        message = f"{question.answer_name} returned something that this check cannot read."
-        return [Finding(aspect, message) for aspect in case.aspects]
+        return [Finding(aspect, _unreadable(question)) for aspect in case.aspects]
 
 
-def _line_of(error: Exception, answer) -> str:
-    """` (line 3 of your code: x = ids[9])`: the last line of the student's own that raised."""
+def _unreadable(question: Question) -> str:
+    return f"{question.answer_name} returned something that this check cannot read."
+
+
+def _line_of(error: BaseException, answer) -> tuple[int, str] | None:
+    """The number and text of the last line of the student's own that raised, if it can be told."""
     code = getattr(answer, "__code__", None) or getattr(
         getattr(answer, "__init__", None), "__code__", None
     )
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if code and frame.filename == code.co_filename]
     if not own or not linecache.getline(own[-1].filename, own[-1].lineno).strip():
-        return ""
-    return f" (line {own[-1].lineno} of its cell: {own[-1].line})"
+        return None
+    return own[-1].lineno, own[-1].line
 
 
-def _not_callable(question: Question, answer) -> str:
+def _where(line: tuple[int, str] | None) -> str:
+    return f" (line {line[0]} of its cell: {line[1]})" if line else ""
+
+
+def _not_callable(question: Question, kind: str) -> str:
     name = question.answer_name
     return (
-        f"check wants {name} itself, not what it returns (a {type_name(answer)} came): "
+        f"check wants {name} itself, not what it returns (a {kind} came): "
         f'write check("{question.name}", {name}), with no brackets after {name}.'
     )
-
-
-def _all_wrong(question: Question, message: str, n_cases: int, with_hidden: bool) -> Report:
-    results = tuple(
-        AspectResult(aspect, WRONG, 0.0, points, Finding(aspect, message))
-        for aspect, points in question.aspects.items()
-    )
-    return Report(question.name, results, n_cases, with_hidden)
-
-
-def call(function, *arguments) -> dict:
-    """For probes: what a call returned, or the error it raised, as plain data.
-
-    An exercise not yet attempted stays not attempted.
-    """
-    try:
-        return {"returned": function(*arguments)}
-    except (NotImplementedError, KeyboardInterrupt):
-        raise
-    except BaseException as error:
-        kinds = [kind.__name__ for kind in type(error).__mro__]
-        return {"raised": kinds[0], "kinds": kinds, "message": str(error)[:300]}

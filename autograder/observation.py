@@ -12,6 +12,8 @@ import safetensors.torch
 import torch
 
 MAX_DEPTH = 20
+MAX_ITEMS = 200_000  # of a frame that is read
+MAX_JSON = 16 << 20  # bytes of it
 MAX_TEXT = 200  # characters kept of the repr of a value that is no plain data
 
 
@@ -41,10 +43,15 @@ def unpack(frame: bytes):
     size = int.from_bytes(frame[:8], "big")
     if len(frame) < 8 + size:
         raise ValueError("the frame ends before its JSON does")
+    if size > MAX_JSON:
+        raise ValueError(f"its JSON has {size} bytes")
     try:
-        tensors = safetensors.torch.load(frame[8 + size :])
-        return _from_json(json.loads(frame[8 : 8 + size]), tensors, 0)
-    except (KeyError, TypeError, RecursionError, safetensors.SafetensorError) as error:
+        tree = json.loads(frame[8 : 8 + size])
+        if _count(tree) > MAX_ITEMS:
+            raise ValueError("it holds too many items")
+        return _from_json(tree, safetensors.torch.load(frame[8 + size :]), 0)
+    except (ArithmeticError, LookupError, RecursionError, RuntimeError, TypeError, AttributeError,
+            MemoryError, safetensors.SafetensorError) as error:  # fmt: skip
         raise ValueError(f"not a frame: {error}") from error
 
 
@@ -55,7 +62,7 @@ def to_text(value) -> str:
 
 def from_text(text: str):
     """The value in a text made by `to_text`."""
-    return _from_json(json.loads(text), {}, 0)
+    return _from_json(json.loads(text), None, 0)
 
 
 def tensor_facts(value) -> dict:
@@ -108,6 +115,8 @@ def _to_json(value, tensors: dict | None, depth: int):
             if tensors is None:
                 kind = str(value.dtype).removeprefix("torch.")
                 shape, data = list(value.shape), value.flatten().tolist()
+                if value.is_floating_point():  # seven digits are what float32 holds
+                    data = [_to_json(float(f"{x:.7g}"), None, inner) for x in data]
                 return {"$": "tensor", "dtype": kind, "shape": shape, "data": data}
             key = str(len(tensors))
             tensors[key] = value.detach().cpu().contiguous().clone()
@@ -124,7 +133,18 @@ def _opaque(value) -> dict:
     return {"$": "object", "type": type_name(value), "text": text}
 
 
-def _from_json(tree, tensors: dict, depth: int):
+def _count(tree) -> int:
+    """How many values a tree of JSON holds."""
+    total, waiting = 0, [tree]
+    while waiting:
+        value = waiting.pop()
+        total += 1
+        if isinstance(value, (list, dict)):
+            waiting.extend(value.values() if isinstance(value, dict) else value)
+    return total
+
+
+def _from_json(tree, tensors: dict | None, depth: int):
     if depth > 2 * MAX_DEPTH:
         raise ValueError("the frame is nested too deeply")
     inner = depth + 1
@@ -146,8 +166,9 @@ def _from_json(tree, tensors: dict, depth: int):
                 _from_json(k, tensors, inner): _from_json(v, tensors, inner)
                 for k, v in tree["items"]
             }
-        case "tensor" if "dtype" in tree:
-            flat = torch.tensor(tree["data"], dtype=getattr(torch, tree["dtype"]))
+        case "tensor" if tensors is None:
+            data = [_from_json(item, tensors, inner) for item in tree["data"]]
+            flat = torch.tensor(data, dtype=getattr(torch, tree["dtype"]))
             return flat.reshape(tree["shape"])
         case "tensor":
             return tensors[tree["key"]]

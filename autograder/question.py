@@ -2,6 +2,7 @@
 
 import copy
 import importlib
+import math
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -12,7 +13,8 @@ from pathlib import Path
 
 import torch
 
-from autograder.observation import Opaque, from_text, type_name
+from autograder.compare import compare, isclose
+from autograder.observation import Opaque, from_text, tensor_facts, type_name
 
 EXPECTED = Path(__file__).parent / "questions"
 RAISES = Opaque("raises", "")  # in place of a value: here the mistake raises an error
@@ -143,6 +145,48 @@ class Question:
                 aspect, message, difference(seen, case)
             )
 
+    def tensor_findings(
+        self, case: Case, facts: dict, right: torch.Tensor, what: str = "", known=None
+    ) -> Iterator[Finding]:
+        """Nothing where `tensor_facts` saw the right tensor, else one finding that says what differs.
+
+        The known mistake that explains `known`, or else what `comparable` makes of the value, is
+        named before the plain difference is.
+        """
+        differs = compare(right, facts, what or "the result")
+        if differs:
+            aspect = case.aspects[0]
+            value = facts["value"] if known is None else known
+            mistake = self.known_mistake(case, value, aspect) if case.expected else None
+            message = mistake.message if mistake else f"{differs.message}."
+            detail = f"{case.name}: {differs.message}{differs.where and ', ' + differs.where}"
+            yield Finding(aspect, message, detail, differs.picture)
+
+    def misfit(self, case: Case, seen: dict, weights: dict[str, torch.Tensor]) -> Iterator[Finding]:
+        """A finding for each aspect where `fill` could not put `weights` in; `seen` is its result."""
+        name = seen["parameter"] if seen["parameter"] in weights else next(iter(weights))
+        wanted, shape = tuple(weights[name].shape), seen["shape"]
+        if shape is None:
+            message = f"{self.answer_name} has no parameter named {name}, of shape {wanted}."
+        else:
+            message = f"The parameter {name} has shape {shape}, expected {wanted}."
+        for aspect in case.aspects:
+            yield Finding(aspect, message)
+
+
+class TensorQuestion(Question):
+    """A question whose answer is a function that returns one tensor."""
+
+    def probe(self, answer, inputs: dict):
+        result = super().probe(answer, inputs)
+        return None if result is None else tensor_facts(result)
+
+    def comparable(self, case: Case, seen):
+        return seen["value"]
+
+    def verdict(self, case: Case, seen) -> Iterator[Finding]:
+        yield from self.tensor_findings(case, seen, case.expected["right"])
+
 
 def kind_of(value) -> str:
     """The type of a value as a student would write it, also where only its trace has arrived."""
@@ -154,7 +198,10 @@ def with_article(noun: str) -> str:
 
 
 def same(seen, expected) -> bool:
-    """Equality of plain data in which `True` is not `1` and a list is not a tuple."""
+    """Equality of plain data in which `True` is not `1` and a list is not a tuple.
+
+    Floats agree within the tolerances of `autograder.compare`, and NaN agrees with NaN.
+    """
     if type(seen) is not type(expected):
         return False
     if isinstance(seen, (list, tuple)):
@@ -162,7 +209,12 @@ def same(seen, expected) -> bool:
     if isinstance(seen, dict):
         return seen.keys() == expected.keys() and all(same(seen[k], expected[k]) for k in seen)
     if isinstance(seen, torch.Tensor):
-        return seen.dtype == expected.dtype and seen.equal(expected)
+        alike = seen.dtype == expected.dtype and seen.shape == expected.shape
+        return alike and bool(isclose(seen, expected).all())
+    if isinstance(seen, float):
+        if math.isnan(seen) or math.isnan(expected):
+            return math.isnan(seen) and math.isnan(expected)
+        return math.isclose(seen, expected, rel_tol=1e-6, abs_tol=1e-9)
     return bool(seen == expected)
 
 
@@ -214,7 +266,7 @@ def questions(lab: str) -> dict[str, Question]:
     kinds = [
         kind
         for kind in vars(module).values()
-        if isinstance(kind, type) and issubclass(kind, Question) and kind is not Question
+        if isinstance(kind, type) and issubclass(kind, Question) and hasattr(kind, "name")
     ]
     return {kind.name: kind() for kind in kinds}
 

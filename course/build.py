@@ -113,6 +113,7 @@ def digest(lesson: Path) -> str:
     sources = [
         lesson,
         *set(ROOT.glob("course/*.py")) - tools,
+        *ROOT.glob("course/plots/*.py"),
         *(path for path in ROOT.glob("course/assets/**/*") if path.is_file()),
         *ROOT.glob("autograder/*.py"),
         *ROOT.glob(f"autograder/*/{lesson.stem[:5]}*"),

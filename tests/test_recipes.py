@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 from transformers import GPT2Config, GPT2LMHeadModel
 
 import course
-from course.hub import ASSETS, END_OF_TEXT
+from course.hub import END_OF_TEXT
 from course.recipes import gpt2, training, vocabulary
 from course.recipes.counting import bigram_probabilities, company_embeddings
 from course.recipes.kneser_ney import KneserNeyTrigram
@@ -258,7 +258,7 @@ def test_the_longest_copied_run_is_found():
 
 
 def test_the_vocabulary_is_what_its_recipe_makes():
-    texts = [(ASSETS / name).read_text(encoding="utf-8") for name in vocabulary.TEXTS]
+    texts = list(vocabulary.texts().values())
     made: Tokenizer = vocabulary.train(texts)
     ours = course.encoding()
     assert made.get_vocab()[END_OF_TEXT] == ours.eot_token == ours.n_vocab - 1

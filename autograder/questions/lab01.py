@@ -10,8 +10,8 @@ from transformers import GPT2Tokenizer
 
 import course
 from autograder.compare import compare
-from autograder.grade import call
 from autograder.observation import tensor_facts, type_name
+from autograder.probing import call
 from autograder.question import Case, Finding, Question, kind_of, same, shorten, with_article
 
 # A pattern simpler than GPT-2's, so that the cuts are easy to see: words with the blank before them.

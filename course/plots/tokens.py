@@ -1,4 +1,4 @@
-"""The labs' pictures: each shows one idea and says in its caption what to see."""
+"""Pictures of lab 1: tokens over text, compression, speed, padding."""
 
 from html import escape
 
@@ -8,11 +8,7 @@ import torch
 from IPython.display import HTML
 from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, told apart by every kind of colour vision; markers tell lines apart in grey.
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
-MARKERS = ["o", "s", "^", "D", "v", "P"]
-LIGHT = ["#cfe6f5", "#fbe3cf", "#d3efe4", "#f3dde9"]  # behind black text
-TEXT_SIZE = 12
+from course.plots.style import COLOURS, LIGHT, MARKERS, finish, new_axes
 
 
 def token_texts(encoding: tiktoken.Encoding, text: str) -> list[str]:
@@ -48,7 +44,7 @@ def _boxes(tokens: list[str]) -> str:
 
 def compression(vocab_sizes: list[int], curves: dict[str, list[float]]) -> Figure:
     """Bytes per token as the vocabulary grows, a curve for each text."""
-    figure, axes = _axes(
+    figure, axes = new_axes(
         "Each text compresses as far as it resembles the training text",
         "vocabulary size (tokens)",
         "bytes per token",
@@ -58,13 +54,13 @@ def compression(vocab_sizes: list[int], curves: dict[str, list[float]]) -> Figur
     axes.axhline(1, color="#777", linestyle=":", linewidth=1)
     axes.text(vocab_sizes[-1], 1.03, "bytes alone", ha="right", va="bottom", color="#555")
     axes.legend(frameon=False)
-    return _finish(figure)
+    return finish(figure)
 
 
 def speed(tokens_per_second: dict[str, float]) -> Figure:
     """Bars of tokens per second on a logarithmic axis, each with its ratio to the first."""
     slowest = next(iter(tokens_per_second.values()))
-    figure, axes = _axes("Tokens per second, in Python and in Rust", "tokens per second", "")
+    figure, axes = new_axes("Tokens per second, in Python and in Rust", "tokens per second", "")
     names, values = list(tokens_per_second), list(tokens_per_second.values())
     bars = axes.barh(names, values, color=COLOURS[: len(names)])
     labels = [f" {value:,.0f}  ({value / slowest:,.0f} ×)" for value in values]
@@ -72,7 +68,7 @@ def speed(tokens_per_second: dict[str, float]) -> Figure:
     axes.set_xscale("log")
     axes.set_xlim(min(values) / 5, max(values) * 40)
     axes.invert_yaxis()
-    return _finish(figure)
+    return finish(figure)
 
 
 def padding(batches: dict[str, tuple[torch.Tensor, torch.Tensor]]) -> Figure:
@@ -89,7 +85,7 @@ def padding(batches: dict[str, tuple[torch.Tensor, torch.Tensor]]) -> Figure:
         axes.set_yticks(range(mask.shape[0]), [f"row {i}" for i in range(mask.shape[0])])
         axes.set_xticks(range(mask.shape[1]))
     panels.flat[-1].set_xlabel("position in the sequence")
-    return _finish(figure)
+    return finish(figure)
 
 
 def _entries(matrix: torch.Tensor):
@@ -98,19 +94,3 @@ def _entries(matrix: torch.Tensor):
         for row in range(matrix.shape[0])
         for column in range(matrix.shape[1])
     )
-
-
-def _axes(title: str, xlabel: str, ylabel: str):
-    figure, axes = plt.subplots(figsize=(7.5, 3.8))
-    axes.set_title(title, fontsize=TEXT_SIZE + 1)
-    axes.set_xlabel(xlabel, fontsize=TEXT_SIZE)
-    axes.set_ylabel(ylabel, fontsize=TEXT_SIZE)
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
-
-
-def _finish(figure: Figure) -> Figure:
-    """The figure, closed, so that a notebook shows it once: as the value of its cell."""
-    figure.tight_layout()
-    plt.close(figure)
-    return figure

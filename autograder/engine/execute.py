@@ -1,0 +1,240 @@
+"""Runs a submission in sandboxed kernels and has the judge examine its answers.
+
+First all cells run in order, and every check keeps its answer as it is at that place. Only then,
+when the last output has been taken, does the judge send hidden cases: so nothing of them can be
+printed. A cell or an answer that ends the kernel is left out, and the rest runs again without it.
+"""
+
+import asyncio
+import contextlib
+import hmac
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from jupyter_client.session import Session
+from nbclient import NotebookClient
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
+
+from autograder.engine import wire
+from autograder.engine.kernels import ForkedKernelManager, Settings
+from autograder.engine.safe import safe_output
+from autograder.engine.submission import Check
+
+AGENT = "__import__('autograder.engine.agent', fromlist=['AGENT']).AGENT"
+GRACE = 3.0  # seconds in which a cell that was interrupted must end
+OVERDUE = 15.0  # seconds beyond a call's own in which the judge hears of it at the latest
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What one submission may take. Times in seconds, outputs in bytes."""
+
+    cell: float = 60.0
+    call: float = 10.0
+    submission: float = 300.0
+    output: int = 200_000  # of one cell; what comes after it is not kept
+    flood: int = 50_000_000  # of one cell; it is interrupted then
+    kernels: int = 4  # how often a kernel is started, the first time included
+
+
+@dataclass
+class Result:
+    """What came of a submission: ledger entries by question, and what happened, by cell."""
+
+    entries: dict[str, dict] = field(default_factory=dict)
+    events: dict[int, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+class _Ended(Exception):
+    """The kernel is gone; the message says what ended it."""
+
+
+async def run(
+    notebook: NotebookNode,
+    checks: dict[str, Check],
+    seed: bytes,
+    settings: Settings,
+    budget: Budget,
+    idle: frozenset[int] = frozenset(),
+) -> Result:
+    """Executes the notebook, fills in its cells' outputs, and examines every check's answers.
+
+    The cells at the positions `idle` are not run.
+    """
+    result = Result()
+    pending = [
+        (c, name, variable) for c in checks.values() for name, variable in c.questions.items()
+    ]
+    shown: set[int] = set()  # cells whose outputs have been taken
+    deadline = time.monotonic() + budget.submission
+    for _ in range(budget.kernels):
+        async with _kernel(notebook, settings, budget) as kernel:
+            try:
+                await kernel.run_cells(checks, result, shown, deadline, idle)
+                while pending:
+                    _, name, variable = pending[0]
+                    order = {
+                        "question": name,
+                        "seed": hmac.digest(seed, name.encode(), "sha256").hex(),
+                    }
+                    entry = await kernel.examine(order, deadline)
+                    result.entries[name] = entry
+                    pending.pop(0)
+                    if not entry["alive"]:
+                        raise _Ended(f"{variable} ended the kernel, or held it for too long")
+                return result
+            except _Ended as error:
+                result.notes.append(str(error))
+        if time.monotonic() > deadline:
+            break
+    return result
+
+
+@contextlib.asynccontextmanager
+async def _kernel(notebook, settings: Settings, budget: Budget) -> AsyncIterator["_Kernel"]:
+    manager = ForkedKernelManager(settings, session=Session())
+    kernel = _Kernel(notebook, km=manager, budget=budget)
+    try:
+        await manager.start_kernel()
+        await kernel.async_start_new_kernel_client()
+        yield kernel
+    finally:
+        with contextlib.suppress(Exception):
+            if kernel.kc:
+                kernel.kc.stop_channels()
+        await manager.shutdown_kernel(now=True)
+
+
+class _Kernel(NotebookClient):
+    """nbclient over one forked kernel, with limits on what cells put out and how long they take."""
+
+    def __init__(self, notebook, km, budget: Budget):
+        super().__init__(
+            notebook, km=km, allow_errors=True, record_timing=False, store_widget_state=False,
+            timeout=int(budget.cell), interrupt_on_timeout=True, raise_on_iopub_timeout=False,
+            iopub_timeout=2, startup_timeout=60, coalesce_streams=True, skip_cells_with_tag="",
+        )  # fmt: skip
+        self._budget = budget
+        self._size: dict[int, int] = {}
+        self._stopping: asyncio.Future | None = None
+
+    # --- the first round: cells
+
+    async def run_cells(
+        self, checks: dict, result: Result, shown: set[int], deadline: float, idle: frozenset[int]
+    ) -> None:
+        for index, cell in enumerate(self.nb.cells):
+            if cell.cell_type != "code" or index in result.events or index in idle:
+                continue
+            check = checks.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
+            try:
+                if check:
+                    for name, variable in check.questions.items():
+                        await self._do(f"{AGENT}.record({name!r}, {variable!r})", GRACE)
+                else:
+                    await self._run_cell(index, deadline, keep=index not in shown)
+            except _Ended as error:
+                result.events[index] = str(error)
+                shown.add(index)
+                raise
+            shown.add(index)
+
+    async def _run_cell(self, index: int, deadline: float, keep: bool) -> None:
+        """Runs one cell. Raises `_Ended` where the kernel does not survive it."""
+        cell, kept = self.nb.cells[index], self.nb.cells[index].get("outputs", [])
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise _Ended("The time for one submission was over before this cell")
+        self._size[index] = 0
+        try:
+            execution = self.async_execute_cell(cell, index)
+            await asyncio.wait_for(execution, min(left, self._budget.cell + 2 * GRACE))
+        except (CellTimeoutError, TimeoutError):
+            if await self._lives():
+                why = f"This cell ran for more than {self._budget.cell:g} s and was stopped"
+                if not await self._interrupted():
+                    raise _Ended(f"{why}, with its kernel") from None
+                cell.outputs.append(_said(f"{why}."))
+            else:
+                raise _Ended("This cell ended the kernel") from None
+        except DeadKernelError:
+            raise _Ended("This cell ended the kernel, or took more memory than there is") from None
+        except Exception:  # a kernel can send what nbclient does not expect
+            if not await self._lives():
+                raise _Ended("This cell ended the kernel") from None
+            cell.outputs.append(_said("The outputs of this cell could not be read."))
+        finally:
+            safe = filter(None, map(safe_output, self.nb.cells[index].get("outputs", [])))
+            self.nb.cells[index].outputs = list(safe) if keep else kept
+
+    def process_message(self, msg, cell, cell_index):
+        """Counts what a cell puts out, and drops what is too much while it streams."""
+        if msg["msg_type"] in ("stream", "display_data", "execute_result", "error"):
+            before = self._size.get(cell_index, 0)
+            self._size[cell_index] = size = before + len(repr(msg["content"]))
+            if size > self._budget.output and msg["msg_type"] != "error":
+                if before <= self._budget.output:
+                    cell.outputs.append(
+                        _said("This cell put out more than is kept: the rest is cut.")
+                    )
+                if before <= self._budget.flood < size:
+                    self._stopping = asyncio.ensure_future(self.km.interrupt_kernel())
+                return None
+        if msg["msg_type"] in ("update_display_data", "comm_open", "comm_msg", "comm_close"):
+            return None  # what would change outputs of other cells
+        return super().process_message(msg, cell, cell_index)
+
+    # --- the second round: the judge
+
+    async def examine(self, order: dict, deadline: float) -> dict:
+        """What the judge says of one question, with the kernel at its service."""
+        loop, control = asyncio.get_running_loop(), self.km.provisioner.control
+        lines = {line.strip() for cell in self.nb.cells for line in cell.source.splitlines()}
+        order |= {"seconds": self._budget.call, "lines": lines}
+        self.kc.execute(f"{AGENT}.serve({order['question']!r})", silent=True, store_history=False)
+        await loop.run_in_executor(None, wire.send, control, order)
+        while True:
+            left = max(deadline - time.monotonic(), 1.0) + OVERDUE
+            try:
+                said = await loop.run_in_executor(None, wire.receive, control, left)
+            except (wire.Closed, TimeoutError):
+                raise _Ended("The time for one submission was over") from None
+            if said.get("interrupt"):
+                await self.km.interrupt_kernel()
+            else:
+                return said
+
+    # --- small things
+
+    async def _do(self, code: str, seconds: float) -> None:
+        """Has the kernel run a line of the engine's own. Raises `_Ended` where it does not answer."""
+        request = self.kc.execute(code, silent=True, store_history=False)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            with contextlib.suppress(Exception):
+                reply = await self.kc.shell_channel.get_msg(timeout=0.5)
+                if reply["parent_header"].get("msg_id") == request:
+                    return
+            if not await self._lives():
+                raise _Ended("The kernel ended")
+        raise _Ended("The kernel did not answer any more")
+
+    async def _lives(self) -> bool:
+        return await self.km.provisioner.poll() is None
+
+    async def _interrupted(self) -> bool:
+        """Whether the kernel comes back from an interrupt."""
+        await self.km.interrupt_kernel()
+        try:
+            await self._do("pass", GRACE)
+        except _Ended:
+            return False
+        return True
+
+
+def _said(text: str) -> NotebookNode:
+    return new_output("stream", name="stderr", text=f"\n[{text}]\n")

@@ -1,0 +1,246 @@
+"""The template: a process that has imported everything and forks kernels and their judges from it.
+
+    python -m autograder.engine.template SOCKET
+
+It listens on a Unix socket that only its owner can reach. A client asks for one kernel, gets the
+number of its process, and holds the connection as long as it wants the kernel to live. With
+nobody connected for `IDLE` seconds the template ends.
+"""
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import random
+import select
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+# The template's environment; set before Python starts, since imports read it.
+ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",  # its threads would start at import, and forbid a sandbox
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+IDLE = 30.0  # seconds
+STARTING = 20.0  # seconds in which a kernel must have entered its sandbox
+PRELOADED = (
+    "torch", "torch.nn.functional", "numpy", "transformers", "tiktoken", "tiktoken_ext.openai_public",
+    "regex", "pandas", "pandas.io.formats.style", "safetensors.torch", "tqdm.auto", "ipywidgets",
+    "matplotlib.pyplot", "matplotlib.font_manager", "matplotlib_inline.backend_inline",
+    "matplotlib.backends.backend_agg", "ipykernel.kernelapp", "ipykernel.ipkernel",
+    "IPython.core.completer", "course", "autograder", "autograder.engine.agent",
+)  # fmt: skip
+# Names that transformers loads when they are first used.
+LAZY = ("GPT2Config", "GPT2LMHeadModel", "GPT2Tokenizer", "AutoTokenizer", "AutoModelForCausalLM")
+
+
+def preload() -> None:
+    """Imports what labs import. Never what only the judge may know: a kernel is forked from this."""
+    for name in PRELOADED:
+        importlib.import_module(name)
+    import transformers
+
+    for name in LAZY:
+        getattr(transformers, name)
+    for package in ("course.plots", "autograder.questions"):
+        folder = importlib.import_module(package).__path__
+        for module in pkgutil.iter_modules(folder):
+            importlib.import_module(f"{package}.{module.name}")
+    assert not any(name.startswith("autograder.hidden") for name in sys.modules)
+    gc.collect()
+    gc.freeze()  # so that the collector does not touch, and so copy, the pages that are shared
+
+
+class Template:
+    """Serves the socket until idle."""
+
+    def __init__(self, listener: socket.socket):
+        self._listener = listener
+        self._alive: dict[socket.socket, list[int]] = {}  # a connection's kernel and judge
+
+    def run(self) -> None:
+        quiet_since = time.monotonic()
+        while self._alive or time.monotonic() - quiet_since < IDLE:
+            ready, _, _ = select.select([self._listener, *self._alive], [], [], 1.0)
+            for connection in ready:
+                if connection is self._listener:
+                    self._accept()
+                else:
+                    self._end(connection)  # clients say nothing more, so this is their farewell
+            _reap()
+            if self._alive or ready:
+                quiet_since = time.monotonic()
+
+    def _accept(self) -> None:
+        connection, _ = self._listener.accept()
+        try:
+            connection.settimeout(STARTING)
+            data, descriptors, _, _ = socket.recv_fds(connection, 1 << 16, 1)
+            control = socket.socket(fileno=descriptors[0])
+            answer = self._start(connection, json.loads(data), control)
+            connection.sendall(json.dumps(answer).encode())
+        except (OSError, ValueError, LookupError) as error:
+            with contextlib.suppress(OSError):
+                connection.sendall(json.dumps({"error": str(error)}).encode())
+            self._end(connection)
+
+    def _start(self, connection, order: dict, control: socket.socket) -> dict:
+        """Forks a kernel and its judge. Both die with the connection."""
+        of_kernel, of_judge = socket.socketpair()
+        told, tells = os.pipe()
+        others = [self._listener, *self._alive, connection]
+        kernel = _fork(_be_kernel, order, of_kernel, tells, [*others, of_judge, control])
+        judge = _fork(_be_judge, of_judge, control, [*others, of_kernel])
+        self._alive[connection] = [kernel, judge]
+        for end in (of_kernel, of_judge, control):
+            end.close()
+        os.close(tells)
+        said = _read_line(told)
+        if not said.isdigit():
+            raise OSError(said or "the kernel ended before it was ready")
+        return {"pid": int(said), "root": kernel}
+
+    def _end(self, connection: socket.socket) -> None:
+        connection.close()
+        for pid in self._alive.pop(connection, []):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _fork(main, *arguments) -> int:
+    """Runs `main` in a child, which never returns from here."""
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        main(*arguments)
+        status = 0
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def _reap() -> None:
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _read_line(descriptor: int) -> str:
+    """The line that a kernel writes once it is in its sandbox: its number, or what went wrong."""
+    data, deadline = b"", time.monotonic() + STARTING
+    with os.fdopen(descriptor, "rb", buffering=0) as pipe:
+        while b"\n" not in data:
+            ready, _, _ = select.select([pipe], [], [], max(deadline - time.monotonic(), 0))
+            part = pipe.read(1000) if ready else b""
+            if not part:
+                break
+            data += part
+    return data.decode(errors="replace").strip()
+
+
+# --- in the children
+
+
+def _be_judge(kernel: socket.socket, control: socket.socket, others: list) -> None:
+    for other in others:
+        other.close()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    from autograder.engine import judge
+
+    judge.serve(kernel, control)
+
+
+def _be_kernel(order: dict, judge: socket.socket, tells: int, others: list) -> None:
+    for other in others:
+        other.close()
+    _enter_sandbox(order, judge, tells)
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    os.chdir(order["scratch"])
+    _forget(order["threads"])
+    connection_file = Path(order["scratch"]) / "kernel.json"
+    connection_file.write_text(json.dumps(order["connection"]))
+    _run_kernel(connection_file, judge)
+
+
+def _enter_sandbox(order: dict, judge: socket.socket, tells: int) -> None:
+    if order["sandbox"] is None:
+        os.setsid()
+        os.write(tells, f"{os.getpid()}\n".encode())
+        os.close(tells)
+        return
+    from autograder.engine.sandbox import Limits, SandboxError, View, enter
+
+    sandbox = order["sandbox"]
+    view = View(
+        read=tuple(map(Path, sandbox["read"])),
+        hidden=tuple(map(Path, sandbox["hidden"])),
+        sockets=Path(sandbox["sockets"]),
+        scratch=Path(order["scratch"]),
+        devices=tuple(map(Path, sandbox["devices"])),
+    )
+    try:
+        enter(view, Limits(**sandbox["limits"]), tells, keep=(judge.fileno(),))
+    except SandboxError as error:
+        os.write(tells, f"{error}\n".encode())
+        os._exit(1)
+
+
+def _forget(threads: int) -> None:
+    """What every child would share with the others: random state, and the number of threads."""
+    import numpy
+    import torch
+
+    random.seed()
+    numpy.random.seed()
+    torch.seed()
+    torch.set_num_threads(threads)
+
+
+def _run_kernel(connection_file: Path, judge: socket.socket) -> None:
+    from ipykernel.iostream import IOPubThread
+    from ipykernel.kernelapp import IPKernelApp
+
+    from autograder.engine import agent
+
+    # Forked children would send what they print over TCP, which the sandbox does not have.
+    IOPubThread._setup_pipe_in = lambda thread: setattr(thread, "_pipe_flag", False)
+    application = IPKernelApp.instance()
+    application.initialize(
+        ["-f", str(connection_file), "--HistoryManager.enabled=False", "--log-level=CRITICAL",
+         "--IPKernelApp.no_stderr=True"]
+    )  # fmt: skip
+    agent.start(judge, application.shell.user_ns)
+    application.start()
+
+
+def main(path: str) -> None:
+    preload()
+    tasks = Path("/proc/self/task")
+    if tasks.is_dir() and len(list(tasks.iterdir())) > 1:
+        sys.exit("The template has started threads, so kernels cannot be forked from it.")
+    listener = socket.socket(socket.AF_UNIX)
+    unfinished = f"{path}.{os.getpid()}"
+    listener.bind(unfinished)
+    os.chmod(unfinished, 0o600)
+    listener.listen()
+    os.replace(unfinished, path)  # a client that sees the path can connect
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Template(listener).run()
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

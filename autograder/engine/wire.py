@@ -1,0 +1,56 @@
+"""Frames on a socket between a kernel and its judge: a length, then what `pack` made.
+
+Whoever reads one trusts nothing in it: its size, and the depth and count of what it holds, are
+limited, and nothing is ever unpickled.
+"""
+
+import socket
+import time
+
+from autograder.observation import pack, unpack
+
+MAX_BYTES = 64 << 20
+
+
+class Closed(Exception):
+    """The other end is gone, or what it sends cannot be followed any more."""
+
+
+def send(connection: socket.socket, value) -> None:
+    """Sends plain data. Raises `Closed` where nobody reads any more."""
+    frame = pack(value)
+    if len(frame) > MAX_BYTES:
+        frame = pack({"status": "too large"})
+    try:
+        connection.settimeout(None)
+        connection.sendall(len(frame).to_bytes(8, "big") + frame)
+    except OSError as error:
+        raise Closed from error
+
+
+def receive(connection: socket.socket, seconds: float | None = None):
+    """The next value. Raises `TimeoutError`, `Closed`, or `ValueError` where a frame is not one."""
+    deadline = None if seconds is None else time.monotonic() + seconds
+    size = int.from_bytes(_read(connection, 8, deadline), "big")
+    if size > MAX_BYTES:
+        raise Closed(f"a frame of {size} bytes")
+    return unpack(_read(connection, size, deadline))
+
+
+def _read(connection: socket.socket, size: int, deadline: float | None) -> bytes:
+    data = bytearray()
+    while len(data) < size:
+        try:
+            if deadline is not None:
+                connection.settimeout(max(deadline - time.monotonic(), 0.001))
+            part = connection.recv(min(size - len(data), 1 << 20))
+        except TimeoutError:
+            if data:  # the rest may come later, and would be taken for a new frame
+                raise Closed("half a frame") from None
+            raise
+        except OSError as error:
+            raise Closed from error
+        if not part:
+            raise Closed
+        data += part
+    return bytes(data)
