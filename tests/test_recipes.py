@@ -1,29 +1,40 @@
 """The programs that make the assets, on small data."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
+import torch.nn.functional as F
 from tokenizers import Tokenizer
 from transformers import GPT2Config, GPT2LMHeadModel
 
 import course
 from course.hub import END_OF_TEXT
 from course.recipes import gpt2, training, vocabulary
+from course.recipes.counting import bigram_probabilities, company_embeddings
 from course.recipes.kneser_ney import KneserNeyTrigram
-from course.recipes.training import bits, learning_rate_at
+from course.recipes.network import GPT, SequenceDropout
+from course.recipes.training import adamw, bits, learning_rate_at, muon
 
 IDS = [0, 1, 2, 0, 1, 3, 0, 1, 2, 2, 4, 0, 1, 2]
 
 
-def tiny_model() -> GPT2LMHeadModel:
+def tiny_network(**settings) -> GPT:
     torch.manual_seed(0)
-    return GPT2LMHeadModel(
+    return GPT(
         GPT2Config(
-            vocab_size=11, n_positions=128, n_embd=16, n_layer=1, n_head=2, attn_pdrop=0.0,
-            bos_token_id=0, eos_token_id=0,
+            vocab_size=11, n_positions=32, n_embd=16, n_layer=2, n_head=2,
+            bos_token_id=0, eos_token_id=0, **settings,
         )
     )  # fmt: skip
+
+
+@pytest.fixture
+def short_batches(monkeypatch):
+    """`gpt2.batches` for texts of a few hundred tokens."""
+    monkeypatch.setattr(gpt2, "CONTEXT_LENGTH", 32)
+    return gpt2.batches
 
 
 # --- the trigram model
@@ -60,10 +71,13 @@ class Stopped(Exception):
     """Stands for a power cut."""
 
 
-def test_a_run_that_was_stopped_reaches_the_same_numbers(tmp_path, monkeypatch):
+@pytest.mark.parametrize("optimizers", [adamw, muon])
+def test_a_run_that_was_stopped_reaches_the_same_numbers(
+    tmp_path, monkeypatch, short_batches, optimizers
+):
     monkeypatch.setattr(training, "SAVE_EVERY", -1)
-    batch_of = gpt2.batches(torch.arange(300) % 11)
-    whole = training.train(tiny_model(), batch_of, 6, tmp_path / "whole.pt")
+    batch_of = short_batches(torch.arange(300) % 11)
+    whole = training.train(tiny_network(), batch_of, 6, tmp_path / "whole.pt", optimizers)
     drawn = []
 
     def stops_in_the_fourth_step(generator):
@@ -73,26 +87,61 @@ def test_a_run_that_was_stopped_reaches_the_same_numbers(tmp_path, monkeypatch):
         return batch_of(generator)
 
     with pytest.raises(Stopped):
-        training.train(tiny_model(), stops_in_the_fourth_step, 6, tmp_path / "half.pt")
-    resumed = training.train(tiny_model(), batch_of, 6, tmp_path / "half.pt")
+        training.train(
+            tiny_network(), stops_in_the_fourth_step, 6, tmp_path / "half.pt", optimizers
+        )
+    resumed = training.train(tiny_network(), batch_of, 6, tmp_path / "half.pt", optimizers)
     for a, b in zip(whole.parameters(), resumed.parameters()):
         assert torch.equal(a, b)
 
 
-def test_training_learns_a_pattern(tmp_path):
-    ids = torch.arange(400) % 11
-    model = tiny_model()
-    before = bits(model.eval(), ids[:50])
-    training.train(model, gpt2.batches(ids), 60, tmp_path / "x.pt", learning_rate=1e-2)
-    assert bits(model, ids[:50]) < before / 2
+@pytest.mark.parametrize("as_in", ["ours", "transformers"])
+@pytest.mark.parametrize("optimizers", [adamw, muon])
+def test_training_learns_a_pattern(tmp_path, short_batches, optimizers, as_in):
+    ids, scored = torch.arange(400) % 11, torch.arange(400) < 50
+    model = tiny_network()
+    if as_in == "transformers":
+        model = model.to_transformers()
+    before = bits(model.eval(), ids, scored, window=32)
+    training.train(
+        model, short_batches(ids), 60, tmp_path / "x.pt", partial(optimizers, learning_rate=1e-2)
+    )
+    assert bits(model, ids, scored, window=32) < before / 2
+
+
+def test_muon_moves_the_matrices_between_the_embeddings_and_adamw_all_else():
+    network = tiny_network()
+    by_muon, by_adamw = (
+        [p for group in optimizer.param_groups for p in group["params"]]
+        for optimizer in muon(network)
+    )
+    names = {parameter: name for name, parameter in network.named_parameters()}
+    assert len(by_muon) + len(by_adamw) == len(names)
+    assert len(by_muon) == 6 * network.config.n_layer
+    assert all(names[p].startswith("h.") and names[p].endswith("weight") for p in by_muon)
 
 
 def test_bits_agree_with_one_pass_where_the_text_fits_the_window():
-    model, ids = tiny_model().eval(), torch.arange(30) % 11
+    model, ids = tiny_network().eval(), torch.arange(30) % 11
+    scored = torch.arange(30) % 3 == 0
     with torch.inference_mode():
-        log_probs = model(ids[None]).logits[0].log_softmax(-1)
-    expected = -sum(log_probs[i, ids[i + 1]].item() for i in range(29)) / math.log(2)
-    assert bits(model, ids, window=64) == pytest.approx(expected, rel=1e-4)
+        log_probs = model(ids[None])[0].log_softmax(-1)
+    expected = -sum(log_probs[i - 1, ids[i]].item() for i in range(3, 30, 3)) / math.log(2)
+    assert bits(model, ids, scored, window=64) == pytest.approx(expected, rel=1e-4)
+
+
+def test_bits_of_a_long_text_see_at_least_half_a_window():
+    seen = []
+
+    def model(ids):
+        seen.append(ids[0].tolist())
+        return torch.zeros(1, ids.shape[1], 128)
+
+    model.parameters = lambda: iter([torch.zeros(1)])
+    ids, scored = torch.arange(100), torch.arange(100) >= 60
+    assert bits(model, ids, scored, window=16) == pytest.approx(40 * 7)
+    assert seen[0] == list(range(52, 67))
+    assert all(len(row) == 15 and row[7] % 8 == 3 for row in seen)
 
 
 def test_the_learning_rate_rises_and_falls():
@@ -101,18 +150,103 @@ def test_the_learning_rate_rises_and_falls():
     assert rates.index(1.0) == 99
 
 
+# --- what counting says
+
+
+def test_bigram_probabilities_sum_to_one_and_know_what_was_seen():
+    probabilities = bigram_probabilities(torch.tensor(IDS), 10)
+    torch.testing.assert_close(probabilities.sum(1), torch.ones(10))
+    assert (probabilities > 0).all()
+    assert probabilities[0].argmax() == 1
+    assert probabilities[1, 2] > probabilities[1, 3] > probabilities[1, 9]
+    torch.testing.assert_close(probabilities[8], probabilities[9])
+
+
+def test_ids_that_keep_the_same_company_start_alike():
+    torch.manual_seed(0)
+    lines = [[a, 0, b, 1] for a in (4, 5) for b in (2, 3)] * 10
+    lines += [[6, 7, 8, 9] for _ in range(40)]
+    ids = torch.tensor([i for line in lines for i in line])
+    vectors = F.normalize(company_embeddings(ids, 10, 4, std=0.03), dim=1)
+    assert vectors[2] @ vectors[3] > vectors[2] @ vectors[7]
+    assert vectors.shape == (10, 4)
+
+
+def test_soft_targets_fade_until_only_the_text_counts():
+    torch.manual_seed(0)
+    logits, ids = torch.randn(2, 5, 11), torch.arange(10).view(2, 5)
+    bigrams = torch.eye(11)[torch.arange(11).flip(0)]
+    loss_of = gpt2.softened_loss(bigrams)
+    hard, soft = (
+        F.cross_entropy(logits.flatten(0, 1), targets.flatten()) for targets in (ids + 1, 10 - ids)
+    )
+    torch.testing.assert_close(loss_of(logits, ids, ids + 1, 1.0), hard)
+    share = gpt2.BIGRAM_SHARE
+    expected = (1 - share) * hard + share * soft
+    torch.testing.assert_close(loss_of(logits, ids, ids + 1, 0.0), expected)
+
+
+# --- the network
+
+
+def test_the_network_is_the_model_of_transformers():
+    network, ids = tiny_network().eval(), torch.arange(60).view(2, 30) % 11
+    with torch.inference_mode():
+        ours, theirs = network(ids), network.to_transformers()(ids).logits
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_a_saved_model_is_in_the_real_layout(tmp_path):
+    network = tiny_network()
+    network.to_transformers().half().save_pretrained(tmp_path)
+    assert {"config.json", "generation_config.json", "model.safetensors"} == {
+        path.name for path in tmp_path.iterdir()
+    }
+    again = GPT2LMHeadModel.from_pretrained(tmp_path)
+    assert again.lm_head.weight is again.transformer.wte.weight
+    assert again.dtype == torch.float16
+
+
+def test_dropout_is_one_for_a_whole_sequence_and_only_in_training():
+    dropout, x = SequenceDropout(0.5), torch.ones(3, 5, 400)
+    torch.manual_seed(0)
+    dropped = dropout.train()(x)
+    assert torch.equal(dropped, dropped[:, :1].expand_as(dropped))
+    assert dropped.mean().item() == pytest.approx(1, abs=0.1)
+    assert set(dropped.unique().tolist()) == {0.0, 2.0}
+    assert torch.equal(dropout.eval()(x), x)
+
+
 # --- the data
 
 
 def test_the_held_out_tenth_is_a_tenth_and_nothing_is_lost():
-    kept, held_out = gpt2.split(course.textbook())
-    assert 0.08 < len(held_out) / len(course.textbook()) < 0.12
-    paragraphs = course.textbook().split("\n\n")
-    assert sorted(kept.split("\n\n") + held_out.split("\n\n")) == sorted(paragraphs)
+    pieces = gpt2.tenths(course.textbook())
+    assert "".join(piece for piece, _ in pieces) == course.textbook()
+    held_out = sum(len(piece) for piece, out in pieces if out)
+    assert 0.09 < held_out / len(course.textbook()) < 0.11
+
+
+def test_every_chapter_gives_up_one_tenth_that_stands_together():
+    chapters = [f"Chapter {n}: x\n\n" + f"{n:080}\n\n" * 99 for n in range(1, 13)]
+    pieces = gpt2.tenths("".join(chapters))
+    for number in range(12):
+        out = [held for piece, held in pieces if piece == f"{number + 1:080}\n\n"]
+        assert 8 <= sum(out) <= 12
+        first = out.index(True)
+        assert all(out[first : first + sum(out)])
+        assert first == pytest.approx(10 * (number % 10), abs=3)
+
+
+def test_the_trigram_sees_the_two_tokens_before_each_that_it_scores():
+    trigram, ids = KneserNeyTrigram(IDS, vocab_size=10), torch.tensor(IDS)
+    scored = torch.tensor([i in (1, 4, 9) for i in range(len(IDS))])
+    expected = -math.log2(trigram.probability(2, 0, 1) * trigram.probability(1, 2, 2))
+    assert gpt2.trigram_bits(trigram, ids, scored) == pytest.approx(expected)
 
 
 def test_labels_are_the_ids_moved_by_one():
-    input_ids, labels = gpt2.batches(torch.arange(500))(torch.Generator().manual_seed(0))
+    input_ids, labels = gpt2.batches(torch.arange(2000))(torch.Generator().manual_seed(0))
     assert input_ids.shape == labels.shape == (gpt2.BATCH_SIZE, gpt2.CONTEXT_LENGTH)
     assert torch.equal(labels, input_ids + 1)
 
@@ -129,3 +263,28 @@ def test_the_vocabulary_is_what_its_recipe_makes():
     ours = course.encoding()
     assert made.get_vocab()[END_OF_TEXT] == ours.eot_token == ours.n_vocab - 1
     assert made.encode(texts[0]).ids == ours.encode_ordinary(texts[0])
+
+
+# --- the model that the recipe made
+
+
+@pytest.fixture(scope="module")
+def made() -> GPT2LMHeadModel:
+    if not (ASSETS / "gpt2" / "model.safetensors").exists():
+        pytest.skip("the recipe has not been run yet")
+    return GPT2LMHeadModel.from_pretrained(ASSETS / "gpt2", dtype=torch.float32)
+
+
+def test_the_model_beats_the_trigram_by_a_tenth_on_text_that_neither_has_seen(made):
+    assert gpt2.figures(made)["ratio"] <= 0.9
+
+
+def test_the_model_does_not_recite_the_textbook(made):
+    source = gpt2.book(course.textbook())[0].tolist()
+    assert max(gpt2.longest_copied_run(sample, source) for sample in gpt2.samples(made)) < 50
+
+
+def test_the_model_is_small_and_knows_the_course_vocabulary(made):
+    assert (ASSETS / "gpt2" / "model.safetensors").stat().st_size < 14e6
+    assert made.config.vocab_size == course.encoding().n_vocab
+    assert made.generation_config.eos_token_id == course.encoding().eot_token
