@@ -150,12 +150,15 @@ class _Kernel(NotebookClient):
         if left <= 0:
             raise _Ended("The time for one submission was over before this cell")
         self._size[index] = 0
+        why = f"This cell ran for more than {self._budget.cell:g} s and was stopped"
+        started = time.monotonic()
         try:
             execution = self.async_execute_cell(cell, index)
             await asyncio.wait_for(execution, min(left, self._budget.cell + 2 * GRACE))
+            if time.monotonic() - started > self._budget.cell:
+                cell.outputs.append(_said(f"{why}."))
         except (CellTimeoutError, TimeoutError):
             if await self._lives():
-                why = f"This cell ran for more than {self._budget.cell:g} s and was stopped"
                 if not await self._interrupted():
                     raise _Ended(f"{why}, with its kernel") from None
                 cell.outputs.append(_said(f"{why}."))

@@ -60,6 +60,7 @@ class GradeInSandbox(NbGraderPreprocessor):
     processes = Integer(64, help="Processes and threads of a kernel.").tag(config=True)
     threads = Integer(0, help="Threads of torch in a kernel; 0 is all cores.").tag(config=True)
     devices = List(Unicode(), help="Device files that kernels see, for a GPU.").tag(config=True)
+    gpu_share = Float(0.5, help="Share of a GPU's memory for one kernel.").tag(config=True)
 
     def preprocess(self, nb, resources):
         about = resources["nbgrader"]
@@ -97,7 +98,7 @@ class GradeInSandbox(NbGraderPreprocessor):
         else:
             require_sandbox()
         threads = self.threads or len(os.sched_getaffinity(0))
-        return Settings(limits, threads, tuple(self.devices), self.warm)
+        return Settings(limits, threads, tuple(self.devices), self.gpu_share, self.warm)
 
     def _budget(self) -> Budget:
         return Budget(self.cell_seconds, self.call_seconds, self.submission_seconds)
@@ -125,7 +126,7 @@ def _finish(work) -> Result:
         except BaseException as error:
             outcome.append(error)
 
-    thread = threading.Thread(target=target)
+    thread = threading.Thread(target=target, daemon=True)  # Ctrl-C need not wait for it
     thread.start()
     thread.join()
     if isinstance(outcome[0], BaseException):

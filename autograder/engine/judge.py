@@ -105,8 +105,11 @@ class Examination:
         """The observation of the case with that ticket. Raises `TimeoutError`."""
         deadline = time.monotonic() + seconds
         while self._alive:
+            left = deadline - time.monotonic()
+            if left <= 0:  # however much there is to read
+                raise TimeoutError
             try:
-                message = wire.receive(self._kernel, max(deadline - time.monotonic(), 0.001))
+                message = wire.receive(self._kernel, left)
             except ValueError:
                 return {"status": UNREADABLE}
             except wire.Closed:

@@ -40,7 +40,8 @@ class Settings:
 
     limits: sandbox.Limits | None
     threads: int = 2
-    devices: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()  # files under /dev that belong to a GPU
+    gpu_share: float = 0.0  # of its memory
     warm: bool = True  # False: a template of its own for each kernel
 
 
@@ -72,6 +73,7 @@ class Place:
             "connection": connection,
             "scratch": str(scratch),
             "threads": self.settings.threads,
+            "gpu_share": self.settings.gpu_share if self.settings.devices else 0.0,
             "environment": _environment(scratch),
             "sandbox": limits and {
                 "limits": asdict(limits),

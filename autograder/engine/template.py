@@ -168,10 +168,10 @@ def _be_kernel(order: dict, judge: socket.socket, tells: int, others: list) -> N
     os.environ.clear()
     os.environ.update(order["environment"])
     os.chdir(order["scratch"])
-    _forget(order["threads"])
+    _forget(order["threads"], order["gpu_share"])
     connection_file = Path(order["scratch"]) / "kernel.json"
     connection_file.write_text(json.dumps(order["connection"]))
-    _run_kernel(connection_file, judge)
+    _run_kernel(connection_file, judge, locked_in=order["sandbox"] is not None)
 
 
 def _enter_sandbox(order: dict, judge: socket.socket, tells: int) -> None:
@@ -197,8 +197,8 @@ def _enter_sandbox(order: dict, judge: socket.socket, tells: int) -> None:
         os._exit(1)
 
 
-def _forget(threads: int) -> None:
-    """What every child would share with the others: random state, and the number of threads."""
+def _forget(threads: int, gpu_share: float) -> None:
+    """Undoes what every child would share with the others, and shares out threads and GPU."""
     import numpy
     import torch
 
@@ -206,13 +206,16 @@ def _forget(threads: int) -> None:
     numpy.random.seed()
     torch.seed()
     torch.set_num_threads(threads)
+    if gpu_share and torch.cuda.is_available():
+        torch.cuda.set_per_process_memory_fraction(gpu_share)
 
 
-def _run_kernel(connection_file: Path, judge: socket.socket) -> None:
+def _run_kernel(connection_file: Path, judge: socket.socket, locked_in: bool) -> None:
     from ipykernel.iostream import IOPubThread
     from ipykernel.kernelapp import IPKernelApp
 
     from autograder.engine import agent
+    from autograder.engine.sandbox import no_more_sockets
 
     # Forked children would send what they print over TCP, which the sandbox does not have.
     IOPubThread._setup_pipe_in = lambda thread: setattr(thread, "_pipe_flag", False)
@@ -222,6 +225,8 @@ def _run_kernel(connection_file: Path, judge: socket.socket) -> None:
          "--IPKernelApp.no_stderr=True"]
     )  # fmt: skip
     agent.start(judge, application.shell.user_ns)
+    if locked_in:
+        no_more_sockets()
     application.start()
 
 
