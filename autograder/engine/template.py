@@ -211,6 +211,11 @@ def _forget(threads: int, gpu_share: float) -> None:
 
 
 def _run_kernel(connection_file: Path, judge: socket.socket, locked_in: bool) -> None:
+    """Runs the kernel. Its files 0 to 2 lead nowhere: the template's log is for all kernels."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)
     from ipykernel.iostream import IOPubThread
     from ipykernel.kernelapp import IPKernelApp
 
@@ -224,7 +229,7 @@ def _run_kernel(connection_file: Path, judge: socket.socket, locked_in: bool) ->
         ["-f", str(connection_file), "--HistoryManager.enabled=False", "--log-level=CRITICAL",
          "--IPKernelApp.no_stderr=True"]
     )  # fmt: skip
-    agent.start(judge, application.shell.user_ns)
+    agent.start(judge, application.kernel)
     if locked_in:
         no_more_sockets()
     application.start()

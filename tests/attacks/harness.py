@@ -38,7 +38,7 @@ LIMITS = sandbox.Limits(
     memory=1 << 30, processes=48, open_files=256, file_size=16 << 20, cpu_seconds=60,
     scratch=32 << 20, inodes=512,
 )  # fmt: skip
-MERGE = '''
+MERGE = """
 def merge(ids, pair, new_id):
     merged, i = [], 0
     while i < len(ids):
@@ -49,7 +49,7 @@ def merge(ids, pair, new_id):
             merged.append(ids[i])
             i += 1
     return merged
-'''
+"""
 
 
 @dataclass(frozen=True)

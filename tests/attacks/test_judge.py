@@ -5,13 +5,13 @@ from tests.attacks.claims import claims
 from tests.attacks.harness import Attack
 
 SOCKET = """
-import json, os, socket, struct
+import json, os, socket, sys
 import autograder.engine.agent as agent
 from autograder.engine import wire
 judge = agent.AGENT._judge
-def frame(tree, tensors=b"\\x02\\0\\0\\0\\0\\0\\0\\0{}"):
+def frame(tree, tensors=b"\\x02\\0\\0\\0\\0\\0\\0\\0{}", ticket="0" * 16):
     head = tree if isinstance(tree, bytes) else json.dumps(tree).encode()
-    body = len(head).to_bytes(8, "big") + head + tensors
+    body = ticket.encode() + len(head).to_bytes(8, "big") + head + tensors
     return len(body).to_bytes(8, "big") + body
 def dictionary(**items): return {"$$": "dict", "items": [[k, v] for k, v in items.items()]}
 """
@@ -24,9 +24,8 @@ ATTACKS = [
         first=SOCKET
         + """
 for ticket in ("", "0" * 16, None, True, 0):
-    right = dictionary(ticket=ticket, earned=1.0, outcome="right",
-                       observation=dictionary(status="returned", value=True))
-    judge.sendall(frame(right))
+    right = dictionary(ticket=ticket, earned=1.0, status="returned", value=dictionary())
+    judge.sendall(frame(right, ticket=str(ticket)))
 judge.sendall(frame(dictionary(interrupt=True, alive=True, earned=1.0)))
 print("tried")
 """,
@@ -37,8 +36,8 @@ print("tried")
         answer=SOCKET
         + """
 def count_pairs(ids):
-    for ticket in ("", None, 0, "f" * 16, ["x"]):
-        judge.sendall(frame(dictionary(ticket=ticket, observation=dictionary(status="returned", value={}))))
+    for ticket in ("", "None", "f" * 16, "\\0" * 16, "1" * 1000):
+        judge.sendall(frame(dictionary(status="returned", value=dictionary()), ticket=ticket))
     return {}
 print("tried")
 """,
@@ -52,8 +51,10 @@ BAD = [b"", b"[", b"{}", b"null", b'{"$$": 1}', b'{"$$": "tensor"}', b'{"$$": "d
        b'{"$$": "set", "items": [[1]]}', b'{"$$": "object"}', b"\\xff\\xfe", b'{"$$": "float", "text": "x"}',
        b"1e999999", b"9" * 10000, b'"\\\\ud800"']
 def count_pairs(ids):
+    sent = sys._getframe(1)
+    while "order" not in sent.f_locals: sent = sent.f_back  # the judge's, with its ticket
     bad = BAD[len(ids) % len(BAD)]
-    judge.sendall(frame(bad, b"\\xff" * 20 if len(ids) % 2 else b""))
+    judge.sendall(frame(bad, b"\\xff" * 20 if len(ids) % 2 else b"", sent.f_locals["order"]["ticket"]))
     return {}
 print("tried")
 """,
@@ -127,7 +128,8 @@ print("tried")
         answer=SOCKET
         + """
 import time
-agent.AGENT.__class__.serve = lambda self, question: time.sleep(100) if "count" in question else original(self, question)
+agent.Pristine.restore = lambda self: None
+agent.Agent.serve = lambda self, question: time.sleep(100) if "count" in question else original(self, question)
 def count_pairs(ids): return {}
 print("tried")
 """,

@@ -159,7 +159,7 @@ print("tried")
         first="""
 import glob, os
 for path in ("$folder/secret.txt", "$folder/submitted", "$folder", "/root/.bashrc", "/etc/shadow",
-             "/home", "/root", "/var", "/proc/1/root/root", "/proc/self/root/$folder",
+             "/home", "/var", "/proc/1/root/var", "/proc/self/root/$folder",
              "/proc/1/cwd/../../$folder/secret.txt", "/proc/self/cwd/../$folder/secret.txt"):
     try:
         print("REACHED", path, os.listdir(path)[:3] if os.path.isdir(path) else open(path).read()[:9])
@@ -208,7 +208,7 @@ print("tried")
         first="""
 import os, sys
 told = repr(dict(os.environ)) + repr(sys.argv) + repr(sys.orig_argv) + open("/proc/self/environ").read()
-for word in ("SECRET", "TOKEN", "PASSWORD", "PYTEST", "gradebook", "$folder", "SSH_"):
+for word in ("SECRET", "_TOKEN", "PASSWORD", "PYTEST", "gradebook", "$folder", "SSH_"):
     if word in told: print("REACHED", word)
 print("tried")
 """,
