@@ -39,7 +39,7 @@ class Budget:
     output: int = 200_000  # of one cell; what comes after it is not kept
     flood: int = 50_000_000  # of one cell; it is interrupted then
     outputs: int = 4_000_000  # of all cells together
-    kernels: int = 4  # how often a kernel is started, the first time included
+    kernels: int = 8  # how often a kernel is started, the first time included
 
 
 @dataclass
@@ -96,6 +96,7 @@ async def _examine_all(
     First the visible cases of all questions, then the hidden ones: what an answer returns on visible
     cases is shown, so it must not know others by then. Raises `_Ended` where the kernel ends.
     """
+    first = True
     for part in ("visible", "hidden"):
         for name, variable in list(pending.items()):
             order = {
@@ -108,11 +109,18 @@ async def _examine_all(
             except _Ended:
                 del pending[name]  # else it would keep the others from being asked
                 raise
+            if not entry["alive"] and not first:
+                # What ended it may be left from others: a new kernel is asked this one first.
+                others = {n: v for n, v in pending.items() if n != name}
+                pending.clear()
+                pending.update({name: variable} | others)
+                raise _Ended(f"{variable} was asked again in a new kernel")
             if "question" in entry:
                 result.entries[name] = entry
                 del pending[name]
             if not entry["alive"]:
                 raise _Ended(f"{variable} ended the kernel, or held it for too long")
+            first = False
 
 
 @contextlib.asynccontextmanager

@@ -28,8 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # What a student's kernel must not see of the project.
 SECRET = ("course/lessons", "course/recipes", "autograder/hidden", "autograder/grading")
 STARTUP = 120.0  # seconds that a template may take to import everything
-MAX_MESSAGE = 32 << 20  # bytes; a kernel that sends a larger one has to connect anew
-MAX_WAITING = 32  # messages on each channel
+MAX_MESSAGE = 128 << 20  # bytes; a kernel that sends a larger one has to connect anew
+MAX_WAITING = 4  # messages on each channel
 SCRATCH = "/scratch"  # where a kernel runs: a file system of its own
 
 

@@ -210,4 +210,6 @@ print("tried")
     ),
 ]
 
-test_an_attack_gains_nothing, test_the_right_answer_keeps_its_points = claims(ATTACKS)
+test_an_attack_gains_nothing, test_the_right_answer_beside_an_attack_keeps_its_points = claims(
+    ATTACKS
+)

@@ -247,4 +247,6 @@ def _no_word(word: str, outcome) -> None:
     assert word not in outcome.reports
 
 
-test_an_attack_gains_nothing, test_the_right_answer_keeps_its_points = claims(ATTACKS)
+test_an_attack_gains_nothing, test_the_right_answer_beside_an_attack_keeps_its_points = claims(
+    ATTACKS
+)
