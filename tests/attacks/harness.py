@@ -27,6 +27,7 @@ from autograder.engine import execute, sandbox, submission
 from autograder.engine.execute import Budget, Result
 from autograder.engine.grading import _show
 from autograder.engine.kernels import ForkedKernelManager, Settings
+from autograder.engine.needed import idle_cells
 from autograder.question import find
 from course.build import lab_path, lessons, solution_path
 
@@ -188,7 +189,9 @@ def run(attack: Attack) -> Outcome:
         with started_kernels() as managers:
             notebook = submission.restored(submission.read(path), source())
             settings = Settings(LIMITS, threads=1)
-            result = asyncio.run(execute.run(notebook, asked, SEED, settings, attack.budget))
+            idle = frozenset(idle_cells(notebook, source()))
+            work = execute.run(notebook, asked, SEED, settings, attack.budget, idle)
+            result = asyncio.run(work)
         _show(notebook, asked, result)
         outcome = Outcome(attack, result, notebook, outside, what_is_left(managers))
         assert (outside.folder / "secret.txt").read_text() == outside.names["secret"]

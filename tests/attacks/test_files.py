@@ -8,13 +8,21 @@ from tests.attacks.harness import MERGE, RIGHT, WRONG, Attack
 
 
 def cell_of(tree: dict, grade_id: str) -> dict:
-    return next(c for c in tree["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") == grade_id)
+    return next(
+        c for c in tree["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") == grade_id
+    )
 
 
 def forged_points(tree: dict) -> dict:
     for cell in tree["cells"]:
         about = cell["metadata"].get("nbgrader", {})
-        about |= {"points": 1000, "locked": False, "schema_version": 99, "task": True, "checksum": "0"}
+        about |= {
+            "points": 1000,
+            "locked": False,
+            "schema_version": 99,
+            "task": True,
+            "checksum": "0",
+        }
     tree["metadata"]["nbgrader"] = {"score": 1000}
     return tree
 
@@ -34,7 +42,13 @@ def own_checks(tree: dict) -> dict:
 
 def skipping_tags(tree: dict) -> dict:
     for cell in tree["cells"]:
-        cell["metadata"]["tags"] = ["skip-execution", "hide-cell", "raises-exception", "", "remove-cell"]
+        cell["metadata"]["tags"] = [
+            "skip-execution",
+            "hide-cell",
+            "raises-exception",
+            "",
+            "remove-cell",
+        ]
     return tree
 
 
@@ -69,7 +83,12 @@ def old_format(tree: dict) -> dict:
         for c in tree["cells"]
     ]  # fmt: skip
     cells.insert(0, {"cell_type": "heading", "level": 1, "source": "x", "metadata": {}})
-    return {"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": [{"cells": cells}, None]}
+    return {
+        "nbformat": 3,
+        "nbformat_minor": 0,
+        "metadata": {},
+        "worksheets": [{"cells": cells}, None],
+    }
 
 
 def odd_types(tree: dict) -> dict:
@@ -80,7 +99,12 @@ def odd_types(tree: dict) -> dict:
 
 
 def odd_text(tree: dict) -> dict:
-    cell = {"cell_type": "code", "id": "\u202e\ud800" * 200, "metadata": {"\ud800": "\u0000"}, "outputs": []}
+    cell = {
+        "cell_type": "code",
+        "id": "\u202e\ud800" * 200,
+        "metadata": {"\ud800": "\u0000"},
+        "outputs": [],
+    }
     tree["cells"].insert(1, cell | {"source": "x = '\ud800 \u0000 \u202e'"})
     return tree
 
