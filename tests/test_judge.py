@@ -1,5 +1,6 @@
 """The judge asks a kernel that is played by the test."""
 
+import itertools
 import socket
 import threading
 
@@ -52,7 +53,7 @@ def examine(lines, answer) -> dict:
 
 def count_pairs(ids):
     counts: dict = {}
-    for pair in zip(ids, ids[1:]):
+    for pair in itertools.pairwise(ids):
         counts[pair] = counts.get(pair, 0) + 1
     return counts
 

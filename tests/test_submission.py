@@ -21,7 +21,7 @@ def test_every_submission_ends_with_the_checks_of_the_lab_below_their_answers(at
     notebook = restored(read(path), harness.source())
     wanted = {cell.id: cell for cell in harness.source().cells if "nbgrader" in cell.metadata}
     graded = [c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade")]
-    assert [cell.metadata.nbgrader.grade_id for cell in graded] == CHECKS
+    assert sorted(cell.metadata.nbgrader.grade_id for cell in graded) == sorted(CHECKS)
     for cell in graded:
         assert cell.metadata == wanted[cell.id].metadata
         assert cell.cell_type == "code" and cell.outputs == []
