@@ -27,6 +27,9 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 
+# Feedback and formgrader pages: whatever Markdown becomes, nothing in it acts.
+c.TemplateExporter.filters = {"markdown2html": "autograder.engine.safe.markdown_html"}
+
 # Validate runs a student's own notebook, on the student's machine.
 c.Execute.timeout = 120  # seconds a cell
 c.Execute.extra_arguments = ["--log-level=ERROR"]  # else each kernel warns that it listens on TCP

@@ -173,6 +173,6 @@ def _from_json(tree, tensors: dict | None, depth: int):
         case "tensor":
             return tensors[tree["key"]]
         case "object":
-            return Opaque(str(tree["type"]), str(tree["text"]))
+            return Opaque(str(tree["type"])[:MAX_TEXT], str(tree["text"])[:MAX_TEXT])
         case other:
             raise ValueError(f"not a frame: it holds an unknown kind {other!r}")

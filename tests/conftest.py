@@ -1,4 +1,4 @@
-"""Fixtures and the closing line of the answer bank."""
+"""Fixtures, and the closing lines of the answer bank and the attacks."""
 
 import os
 from pathlib import Path
@@ -18,22 +18,32 @@ def real_assets() -> Path:
 
 
 def pytest_terminal_summary(terminalreporter):
-    """One line of totals for the answer bank, over all of pytest's workers."""
-    counts = {}
-    for kind in ("right", "wrong"):
-        name = f"test_a_{kind}_answer"
-        ended = {
-            outcome: sum(
-                name in report.nodeid
-                for report in terminalreporter.stats.get(outcome, [])
-                if report.when == "call"
-            )
-            for outcome in ("passed", "failed")
-        }
-        counts[kind] = ended["passed"], sum(ended.values())
-    (right, n_right), (wrong, n_wrong) = counts["right"], counts["wrong"]
+    """A line of totals for the answer bank and one for the attacks, over all of pytest's workers."""
+    (right, n_right), (wrong, n_wrong) = (
+        _passed(terminalreporter, f"test_a_{kind}_answer") for kind in ("right", "wrong")
+    )
     if n_right and n_wrong:
         terminalreporter.write_line(
             f"answer bank: {wrong} of {n_wrong} wrong answers caught ({wrong / n_wrong:.0%}), "
             f"{right} of {n_right} right answers accepted ({right / n_right:.0%})"
         )
+    defended, n_attacks = _passed(terminalreporter, "test_an_attack_gains_nothing")
+    kept, n_beside = _passed(terminalreporter, "test_the_right_answer_beside_an_attack")
+    if n_attacks:
+        terminalreporter.write_line(
+            f"attacks: {defended} of {n_attacks} defended, "
+            f"{kept} of {n_beside} right answers beside them kept"
+        )
+
+
+def _passed(terminalreporter, name: str) -> tuple[int, int]:
+    """How many tests of a name passed, and how many ran."""
+    passed, failed = (
+        sum(
+            name in report.nodeid
+            for report in terminalreporter.stats.get(outcome, [])
+            if report.when == "call"
+        )
+        for outcome in ("passed", "failed")
+    )
+    return passed, passed + failed

@@ -11,6 +11,7 @@ import hmac
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from jupyter_client.session import Session
 from nbclient import NotebookClient
@@ -23,7 +24,7 @@ from autograder.engine.kernels import ForkedKernelManager, KernelError, Settings
 from autograder.engine.safe import safe_output
 from autograder.engine.submission import Check
 
-AGENT = "__import__('autograder.engine.agent', fromlist=['AGENT']).AGENT"
+REQUEST = "engine_request"  # the type of the messages that the agent in the kernel takes
 STARTS = 3  # tries to start a kernel
 GRACE = 3.0  # seconds in which a cell that was interrupted must end
 OVERDUE = 15.0  # seconds beyond a call's own in which the judge hears of it at the latest
@@ -38,7 +39,8 @@ class Budget:
     submission: float = 300.0
     output: int = 200_000  # of one cell; what comes after it is not kept
     flood: int = 50_000_000  # of one cell; it is interrupted then
-    kernels: int = 4  # how often a kernel is started, the first time included
+    outputs: int = 4_000_000  # of all cells together
+    kernels: int = 8  # how often a kernel is started, the first time included
 
 
 @dataclass
@@ -67,32 +69,59 @@ async def run(
     The cells at the positions `idle` are not run.
     """
     result = Result()
-    pending = [
-        (c, name, variable) for c in checks.values() for name, variable in c.questions.items()
-    ]
+    pending = {
+        name: variable for check in checks.values() for name, variable in check.questions.items()
+    }
     shown: set[int] = set()  # cells whose outputs have been taken
-    deadline = time.monotonic() + budget.submission
+    left = budget.submission
     for _ in range(budget.kernels):
         async with _kernel(notebook, settings, budget) as kernel:
+            deadline = time.monotonic() + left  # to start a kernel takes none of a student's time
             try:
                 await kernel.run_cells(checks, result, shown, deadline, idle)
-                while pending:
-                    _, name, variable = pending[0]
-                    order = {
-                        "question": name,
-                        "seed": hmac.digest(seed, name.encode(), "sha256").hex(),
-                    }
-                    entry = await kernel.examine(order, deadline)
-                    result.entries[name] = entry
-                    pending.pop(0)
-                    if not entry["alive"]:
-                        raise _Ended(f"{variable} ended the kernel, or held it for too long")
+                await _examine_all(kernel, pending, seed, result, deadline)
                 return result
             except _Ended as error:
                 result.notes.append(str(error))
-        if time.monotonic() > deadline:
+            left = deadline - time.monotonic()
+        if left <= 0:
             break
     return result
+
+
+async def _examine_all(
+    kernel: "_Kernel", pending: dict[str, str], seed: bytes, result: Result, deadline: float
+) -> None:
+    """Has the judge ask what is `pending`, and takes from there what has its entry.
+
+    First the visible cases of all questions, then the hidden ones: what an answer returns on visible
+    cases is shown, so it must not know others by then. Raises `_Ended` where the kernel ends.
+    """
+    first = True
+    for part in ("visible", "hidden"):
+        for name, variable in list(pending.items()):
+            order = {
+                "question": name,
+                "part": part,
+                "seed": hmac.digest(seed, name.encode(), "sha256").hex(),
+            }
+            try:
+                entry = await kernel.examine(order, deadline)
+            except _Ended:
+                del pending[name]  # else it would keep the others from being asked
+                raise
+            if not entry["alive"] and not first:
+                # What ended it may be left from others: a new kernel is asked this one first.
+                others = {n: v for n, v in pending.items() if n != name}
+                pending.clear()
+                pending.update({name: variable} | others)
+                raise _Ended(f"{variable} was asked again in a new kernel")
+            if "question" in entry:
+                result.entries[name] = entry
+                del pending[name]
+            if not entry["alive"]:
+                raise _Ended(f"{variable} ended the kernel, or held it for too long")
+            first = False
 
 
 @contextlib.asynccontextmanager
@@ -133,6 +162,7 @@ class _Kernel(NotebookClient):
         )  # fmt: skip
         self._budget = budget
         self._size: dict[int, int] = {}
+        self._total = 0
         self._stopping: asyncio.Future | None = None
 
     async def stop(self) -> None:
@@ -146,19 +176,24 @@ class _Kernel(NotebookClient):
     async def run_cells(
         self, checks: dict, result: Result, shown: set[int], deadline: float, idle: frozenset[int]
     ) -> None:
+        ran: int | None = None  # the last cell that ran
         for index, cell in enumerate(self.nb.cells):
             if cell.cell_type != "code" or index in result.events or index in idle:
                 continue
             check = checks.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
+            if check:
+                blamed = index if ran is None else ran  # a check itself does not end kernels
+            else:
+                blamed = ran = index
             try:
                 if check:
                     for name, variable in check.questions.items():
-                        await self._do(f"{AGENT}.record({name!r}, {variable!r})", GRACE)
+                        await self._do({"question": name, "variable": variable}, GRACE)
                 else:
                     await self._run_cell(index, deadline, keep=index not in shown)
             except _Ended as error:
-                result.events[index] = str(error)
-                shown.add(index)
+                result.events[blamed] = str(error)
+                shown.add(blamed)
                 raise
             shown.add(index)
 
@@ -183,23 +218,30 @@ class _Kernel(NotebookClient):
                 cell.outputs.append(_said(f"{why}."))
             else:
                 raise _Ended("This cell ended the kernel") from None
-        except DeadKernelError:
+        except DeadKernelError:  # also where nbclient has waited for too long
+            if await self._lives():
+                why = f"This cell ran for more than {self._budget.cell:g} s"
+                raise _Ended(f"{why} and was stopped, with its kernel") from None
             raise _Ended("This cell ended the kernel, or took more memory than there is") from None
         except Exception:  # a kernel can send what nbclient does not expect
-            if not await self._lives():
-                raise _Ended("This cell ended the kernel") from None
+            await self._do({}, GRACE)
             cell.outputs.append(_said("The outputs of this cell could not be read."))
         finally:
             safe = filter(None, map(safe_output, self.nb.cells[index].get("outputs", [])))
             self.nb.cells[index].outputs = list(safe) if keep else kept
+            cell.execution_count = None  # kernels send what they like for it, and pages show it
 
     def process_message(self, msg, cell, cell_index):
         """Counts what a cell puts out, and drops what is too much while it streams."""
         if msg["msg_type"] in ("stream", "display_data", "execute_result", "error"):
-            before = self._size.get(cell_index, 0)
-            self._size[cell_index] = size = before + len(repr(msg["content"]))
-            if size > self._budget.output and msg["msg_type"] != "error":
-                if before <= self._budget.output:
+            before, length = self._size.get(cell_index, 0), len(repr(msg["content"]))
+            self._size[cell_index] = size = before + length
+            self._total += length
+            allowed = self._budget.output
+            if msg["msg_type"] == "error" and length <= allowed:
+                allowed *= 2  # what ended a cell is shown also where much stands before it
+            if size > allowed or self._total > self._budget.outputs:
+                if before <= allowed:
                     cell.outputs.append(
                         _said("This cell put out more than is kept: the rest is cut.")
                     )
@@ -215,26 +257,39 @@ class _Kernel(NotebookClient):
     async def examine(self, order: dict, deadline: float) -> dict:
         """What the judge says of one question, with the kernel at its service."""
         loop, control = asyncio.get_running_loop(), self.km.provisioner.control
-        lines = {line.strip() for cell in self.nb.cells for line in cell.source.splitlines()}
-        order |= {"seconds": self._budget.call, "lines": lines}
-        self.kc.execute(f"{AGENT}.serve({order['question']!r})", silent=True, store_history=False)
+        order |= {"seconds": self._budget.call, "lines": self._lines()}
+        self._request({"question": order["question"]})
         await loop.run_in_executor(None, wire.send, control, order)
         while True:
-            left = max(deadline - time.monotonic(), 1.0) + OVERDUE
+            # The judge says when it goes on to another case, so its silence is no long call.
+            left = min(self._budget.call, max(deadline - time.monotonic(), 0.0)) + OVERDUE
             try:
                 said = await loop.run_in_executor(None, wire.receive, control, left)
-            except (wire.Closed, TimeoutError):
-                raise _Ended("The time for one submission was over") from None
+            except (wire.Closed, TimeoutError, ValueError):
+                raise _Ended(f"No report on {order['question']} could be made") from None
             if said.get("interrupt"):
                 await self.km.interrupt_kernel()
-            else:
+            elif time.monotonic() > deadline and "question" not in said:
+                raise _Ended("The time for one submission was over")
+            elif "goes on" not in said:
                 return said
 
     # --- small things
 
-    async def _do(self, code: str, seconds: float) -> None:
-        """Has the kernel run a line of the engine's own. Raises `_Ended` where it does not answer."""
-        request = self.kc.execute(code, silent=True, store_history=False)
+    def _lines(self) -> set[str]:
+        """The lines of code that a report may quote."""
+        lines = {line.strip() for cell in self.nb.cells for line in cell.source.splitlines()}
+        return set(islice((line for line in lines if len(line) < 300), 10_000))
+
+    def _request(self, content: dict) -> str:
+        """Sends the agent in the kernel a message, and returns its id."""
+        message = self.kc.session.msg(REQUEST, content)
+        self.kc.shell_channel.send(message)
+        return message["header"]["msg_id"]
+
+    async def _do(self, content: dict, seconds: float) -> None:
+        """Has the agent do something. Raises `_Ended` where the kernel does not answer."""
+        request = self._request(content)
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             with contextlib.suppress(Exception):
@@ -252,7 +307,7 @@ class _Kernel(NotebookClient):
         """Whether the kernel comes back from an interrupt."""
         await self.km.interrupt_kernel()
         try:
-            await self._do("pass", GRACE)
+            await self._do({}, GRACE)
         except _Ended:
             return False
         return True

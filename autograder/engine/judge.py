@@ -23,6 +23,7 @@ from autograder.grade import (
     UNREADABLE,
     judge,
 )
+from autograder.observation import unpack
 from autograder.question import Case, Question, find
 from autograder.report import as_html, as_text
 
@@ -32,16 +33,26 @@ PATIENCE = 2  # calls of one question that may take too long before the rest are
 
 def serve(kernel: socket.socket, control: socket.socket) -> None:
     """Examines one question after another, as `control` orders, until that closes."""
+    asked: dict[str, Examination] = {}
     while True:
         try:
             order = wire.receive(control)
         except wire.Closed:
             return
-        wire.send(control, Examination(kernel, control, **order).run())
+        name, part = order["question"], order.pop("part")
+        if part == "visible":
+            asked[name] = Examination(kernel, control, **order)
+            wire.send(control, asked[name].ask_visible())
+        else:
+            wire.send(control, asked[name].ask_hidden())
 
 
 class Examination:
-    """One question put to a kernel. `lines` are the lines of code that the student wrote."""
+    """One question put to a kernel. `lines` are the lines of code that the student wrote.
+
+    A kernel is asked the visible cases of all questions before the first hidden one, as reports
+    show what was returned for those.
+    """
 
     def __init__(self, kernel, control, question: str, seed: str, seconds: float, lines: set):
         self._kernel, self._control = kernel, control
@@ -49,15 +60,32 @@ class Examination:
         self._lines = lines
         self._too_long = 0
         self._alive = True
+        self._took = 0.0
+        self._seen: list[tuple[Case, dict]] = []
 
-    def run(self) -> dict:
+    def ask_visible(self) -> dict:
+        """Whether the kernel still answers; where not, also the entry for the ledger."""
+        self._ask_all(self._question.visible_cases())
+        return {"alive": True} if self._alive else self.ask_hidden()
+
+    def ask_hidden(self) -> dict:
         """The entry for the ledger, and whether the kernel still answers."""
+        self._ask_all(hidden.hidden_cases(self._question, Random(self._seed)))
+        try:
+            return self._entry(self._seen)
+        except Exception:  # what no verdict can read earns nothing, and other questions go on
+            return self._entry([(case, {"status": UNREADABLE}) for case, _ in self._seen])
+
+    def _ask_all(self, cases: list[Case]) -> None:
         started = time.monotonic()
-        cases = self._question.visible_cases()
-        cases += hidden.hidden_cases(self._question, Random(self._seed))
-        seen = [(case, self._ask(case)) for case in cases]
+        for case in cases:
+            self._seen.append((case, self._ask(case)))
+            wire.send(self._control, {"goes on": True})
         if self._alive:
             self._tell({"ticket": None})
+        self._took += time.monotonic() - started
+
+    def _entry(self, seen: list[tuple[Case, dict]]) -> dict:
         report = judge(self._question, seen, with_hidden=True)
         ended = {observation["status"] for _, observation in seen}
         return {
@@ -67,7 +95,7 @@ class Examination:
             "points": report.points,
             "outcome": report.outcome,
             "ended": next((s for s in (SILENT, TOO_LONG, UNREADABLE) if s in ended), "answered"),
-            "seconds": time.monotonic() - started,
+            "seconds": self._took,
             "aspects": [
                 {
                     "aspect": result.aspect,
@@ -109,19 +137,22 @@ class Examination:
             if left <= 0:  # however much there is to read
                 raise TimeoutError
             try:
-                message = wire.receive(self._kernel, left)
-            except ValueError:
-                return {"status": UNREADABLE}
+                frame = wire.read(self._kernel, left)
             except wire.Closed:
                 self._alive = False
                 break
-            if isinstance(message, dict) and message.get("ticket") == ticket:
-                return validated(message.get("observation"), self._lines)
+            if not frame.startswith(ticket.encode()):  # told apart before anything in it is read
+                continue
+            try:
+                return validated(unpack(frame[len(ticket) :]), self._lines)
+            except ValueError:
+                return {"status": UNREADABLE}
         return {"status": SILENT}
 
     def _tell(self, message: dict) -> None:
         try:
-            wire.send(self._kernel, {"question": self._question.name} | message)
+            message = {"question": self._question.name} | message
+            wire.send(self._kernel, message, self._seconds + GRACE)
         except wire.Closed:
             self._alive = False
 

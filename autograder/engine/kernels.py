@@ -16,6 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import zmq
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import KernelProvisionerBase
 from traitlets import Instance
@@ -27,6 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # What a student's kernel must not see of the project.
 SECRET = ("course/lessons", "course/recipes", "autograder/hidden", "autograder/grading")
 STARTUP = 120.0  # seconds that a template may take to import everything
+MAX_MESSAGE = 128 << 20  # bytes; a kernel that sends a larger one has to connect anew
+MAX_WAITING = 4  # messages on each channel
 SCRATCH = "/scratch"  # where a kernel runs: a file system of its own
 
 
@@ -285,3 +288,10 @@ class ForkedKernelManager(AsyncKernelManager):
         return await super()._async_pre_start_kernel(**kwargs)
 
     pre_start_kernel = _async_pre_start_kernel
+
+    def client(self, **kwargs: Any):
+        """A client that a kernel can not make hold more of its messages than there is memory."""
+        client = super().client(**kwargs)
+        client.context.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE)
+        client.context.setsockopt(zmq.RCVHWM, MAX_WAITING)
+        return client

@@ -51,6 +51,8 @@ def _referred(text: str) -> set[str] | None:
         top = symtable.symtable(text, "cell", "exec")
     except (SyntaxError, ValueError):
         return set() if _is_broken(text) else None
+    except (RecursionError, MemoryError):  # nested more deeply than Python's parser can go
+        return None
     names, tables = set(), [top]
     while tables:
         table = tables.pop()
@@ -70,7 +72,7 @@ def _is_broken(text: str) -> bool:
 
     try:
         ast.parse(TransformerManager().transform_cell(text))
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return True
     return False
 

@@ -6,6 +6,7 @@ import re
 
 from bleach import clean
 from bleach.css_sanitizer import CSSSanitizer
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
@@ -16,6 +17,9 @@ TAGS = {
     "u", "ul", "wbr",
 }  # fmt: skip
 ATTRIBUTES = {"*": ["style", "title", "colspan", "rowspan"], "a": ["href"]}
+CLASSES = {name: ["class"] for name in ("span", "div", "pre", "code")}  # colours of code
+MARKED = ATTRIBUTES | CLASSES
+PROTOCOLS = ["https"]
 STYLES = CSSSanitizer(
     allowed_css_properties=[
         "background", "background-color", "border", "border-left", "border-radius", "color",
@@ -26,10 +30,17 @@ STYLES = CSSSanitizer(
 IMAGES = {"image/png": b"\x89PNG\r\n", "image/jpeg": b"\xff\xd8\xff"}
 
 
-def safe_html(text: str) -> str:
+def safe_html(text: str, attributes: dict = ATTRIBUTES) -> str:
     """The HTML without scripts, pictures from elsewhere, and whatever else can act."""
-    text = clean(text, tags=TAGS, attributes=ATTRIBUTES, css_sanitizer=STYLES, protocols=["https"])
+    text = clean(text, tags=TAGS, attributes=attributes, css_sanitizer=STYLES, protocols=PROTOCOLS)
     return re.sub(r"(?i)(script|data)\s*:", r"\1 :", text)  # formulas can hold links, too
+
+
+def markdown_html(text: str) -> str:
+    """Markdown as nbconvert renders it, made safe: only then can be seen where its links lead."""
+    renderer = IPythonRenderer(escape=False)
+    rendered = MarkdownWithMath(renderer=renderer).render(text)
+    return safe_html(rendered, MARKED)
 
 
 def safe_output(output: NotebookNode) -> NotebookNode | None:

@@ -20,6 +20,7 @@ from autograder.engine.safe import safe_html
 
 MAX_BYTES = 20 << 20
 MAX_CELLS = 2000
+MAX_SOURCE = 200_000  # characters of a cell
 CHECKED = re.compile(r'check\.hidden\("(?P<question>[\w.]+)", (?P<variable>\w+)\)')
 
 
@@ -43,23 +44,18 @@ def read(path: Path) -> nbformat.NotebookNode:
     if status.st_size > MAX_BYTES:
         raise Unreadable(f"it is larger than {MAX_BYTES >> 20} MB")
     try:
-        tree = json.loads(path.read_bytes())
+        return _plain(_cells_of(json.loads(path.read_bytes())))
     except (ValueError, RecursionError):
         raise Unreadable("it is empty or damaged (no JSON)") from None
-    try:
-        notebook = nbformat.reads(json.dumps(tree), as_version=4)
-        return _plain(notebook.cells)
-    except Exception:
-        return _plain(_cells_of(tree))
 
 
 def _cells_of(tree) -> list:
     """The cells of a notebook of any format, valid or not. Raises `Unreadable` where there are none."""
     if isinstance(tree, dict):
         cells = tree.get("cells")
-        if cells is None and isinstance(tree.get("worksheets"), list):
-            sheets = [sheet for sheet in tree["worksheets"] if isinstance(sheet, dict)]
-            cells = [cell for sheet in sheets for cell in sheet.get("cells", [])]
+        if cells is None and isinstance(tree.get("worksheets"), list):  # formats 2 and 3
+            sheets = [sheet.get("cells") for sheet in tree["worksheets"] if isinstance(sheet, dict)]
+            cells = [cell for sheet in sheets if isinstance(sheet, list) for cell in sheet]
         if isinstance(cells, list):
             return cells
     raise Unreadable("it is no notebook: it holds no cells")
@@ -76,20 +72,29 @@ def _plain(cells: list) -> nbformat.NotebookNode:
             source = "".join(part for part in source if isinstance(part, str))
         if not isinstance(source, str):
             continue
+        if len(source) > MAX_SOURCE:
+            source = "# This cell held more text than a cell can, and was left out."
         source = source.encode(errors="replace").decode()  # a lone surrogate cannot be written
-        new = {"markdown": new_markdown_cell, "raw": new_raw_cell}.get(
-            cell.get("cell_type"), new_code_cell
-        )
+        made = _new_cell(cell.get("cell_type"))(source)
         metadata = cell.get("metadata")
         about = metadata.get("nbgrader") if isinstance(metadata, dict) else None
         grade_id = about.get("grade_id") if isinstance(about, dict) else None
-        made = new(source)
         if isinstance(grade_id, str):
             made.metadata["grade_id"] = grade_id
         if isinstance(cell.get("id"), str):
             made.metadata["was"] = cell["id"]
         plain.append(made)
     return new_notebook(cells=plain)
+
+
+def _new_cell(kind):
+    match kind:
+        case "markdown" | "heading" | "html":  # the latter two are of format 3
+            return new_markdown_cell
+        case "raw":
+            return new_raw_cell
+        case _:
+            return new_code_cell
 
 
 def checks(source: nbformat.NotebookNode) -> dict[str, Check]:
@@ -99,7 +104,7 @@ def checks(source: nbformat.NotebookNode) -> dict[str, Check]:
         about = cell.metadata.get("nbgrader", {})
         if about.get("grade") and cell.cell_type == "code":
             asked = {m["question"]: m["variable"] for m in CHECKED.finditer(cell.source)}
-            if asked:
+            if asked or not about.get("solution"):  # what asks nothing earns nothing
                 found[about["grade_id"]] = Check(about["grade_id"], asked)
     return found
 
@@ -231,4 +236,5 @@ def tidy(assignment: str, student: str, notebooks: list[str]) -> None:
         for path in folder.rglob("*"):
             kind = path.lstat().st_mode
             if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)) and path.suffix != ".ipynb":
+                path.parent.chmod(0o700)  # it may be read-only
                 path.unlink()

@@ -29,6 +29,7 @@ ENVIRONMENT = {
 }
 IDLE = 30.0  # seconds
 STARTING = 20.0  # seconds in which a kernel must have entered its sandbox
+PRINTED = 60_000_000  # characters of a cell; more than the client takes before it ends the cell
 PRELOADED = (
     "torch", "torch.nn.functional", "numpy", "transformers", "tiktoken", "tiktoken_ext.openai_public",
     "regex", "pandas", "pandas.io.formats.style", "safetensors.torch", "tqdm.auto", "ipywidgets",
@@ -221,6 +222,11 @@ def _forget(threads: int, gpu_share: float) -> None:
 
 
 def _run_kernel(connection_file: Path, judge: socket.socket, locked_in: bool) -> None:
+    """Runs the kernel. Its files 0 to 2 lead nowhere: the template's log is for all kernels."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)
     from ipykernel.iostream import IOPubThread
     from ipykernel.kernelapp import IPKernelApp
 
@@ -228,16 +234,34 @@ def _run_kernel(connection_file: Path, judge: socket.socket, locked_in: bool) ->
     from autograder.engine.sandbox import no_more_sockets
 
     # Forked children would send what they print over TCP, which the sandbox does not have.
+    _bound_output()
     IOPubThread._setup_pipe_in = lambda thread: setattr(thread, "_pipe_flag", False)
     application = IPKernelApp.instance()
     application.initialize(
         ["-f", str(connection_file), "--HistoryManager.enabled=False", "--log-level=CRITICAL",
          "--IPKernelApp.no_stderr=True"]
     )  # fmt: skip
-    agent.start(judge, application.shell.user_ns)
+    application.shell.ask_exit = lambda: None  # `exit()` in a cell ends nothing
+    agent.start(judge, application.kernel)
     if locked_in:
         no_more_sockets()
     application.start()
+
+
+def _bound_output() -> None:
+    """Lets a cell print so much and no more, as the client refuses messages that are too large."""
+    from ipykernel.iostream import OutStream
+
+    unbounded = OutStream.write
+
+    def write(stream, text: str) -> int | None:
+        cell, printed = vars(stream).get("_printed", ("", 0))
+        now = stream.parent_header.get("header", {}).get("msg_id", "")
+        printed = printed * (cell == now) + len(text)
+        stream._printed = now, printed
+        return unbounded(stream, text) if printed < PRINTED else len(text)
+
+    OutStream.write = write
 
 
 def main(path: str) -> None:

@@ -16,13 +16,15 @@ class Closed(Exception):
     """The other end is gone, or what it sends cannot be followed any more."""
 
 
-def send(connection: socket.socket, value) -> None:
-    """Sends plain data. Raises `Closed` where nobody reads any more."""
-    frame = pack(value)
-    if len(frame) > MAX_BYTES:
-        frame = pack({"status": "too large"})
+def send(connection: socket.socket, value, seconds: float | None = None) -> None:
+    """Sends plain data. Raises `Closed` where nobody reads it, within `seconds` if given."""
+    write(connection, pack(value), seconds)
+
+
+def write(connection: socket.socket, frame: bytes, seconds: float | None = None) -> None:
+    """Sends bytes of at most `MAX_BYTES`, as `send` does."""
     try:
-        connection.settimeout(None)
+        connection.settimeout(seconds)
         connection.sendall(len(frame).to_bytes(8, "big") + frame)
     except OSError as error:
         raise Closed from error
@@ -30,11 +32,16 @@ def send(connection: socket.socket, value) -> None:
 
 def receive(connection: socket.socket, seconds: float | None = None):
     """The next value. Raises `TimeoutError`, `Closed`, or `ValueError` where a frame is not one."""
+    return unpack(read(connection, seconds))
+
+
+def read(connection: socket.socket, seconds: float | None = None) -> bytes:
+    """The bytes of the next frame. Raises `TimeoutError` or `Closed`."""
     deadline = None if seconds is None else time.monotonic() + seconds
     size = int.from_bytes(_read(connection, 8, deadline), "big")
     if size > MAX_BYTES:
         raise Closed(f"a frame of {size} bytes")
-    return unpack(_read(connection, size, deadline))
+    return _read(connection, size, deadline)
 
 
 def _read(connection: socket.socket, size: int, deadline: float | None) -> bytes:
