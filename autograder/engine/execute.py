@@ -40,7 +40,7 @@ class Budget:
     output: int = 200_000  # of one cell; what comes after it is not kept
     flood: int = 50_000_000  # of one cell; it is interrupted then
     outputs: int = 4_000_000  # of all cells together
-    kernels: int = 8  # how often a kernel is started, the first time included
+    kernels: int = 20  # how often a kernel is started, the first time included
 
 
 @dataclass
@@ -97,8 +97,8 @@ async def _examine_all(
     First the visible cases of all questions, then the hidden ones: what an answer returns on visible
     cases is shown, so it must not know others by then. Raises `_Ended` where the kernel ends.
     """
-    first = True
     for part in ("visible", "hidden"):
+        first = True
         for name, variable in list(pending.items()):
             order = {
                 "question": name,
@@ -161,8 +161,10 @@ class _Kernel(NotebookClient):
             iopub_timeout=2, startup_timeout=60, coalesce_streams=True, skip_cells_with_tag="",
         )  # fmt: skip
         self._budget = budget
-        self._size: dict[int, int] = {}
-        self._total = 0
+        self._size: dict[tuple[int, bool], int] = {}  # of what cells put out, and of their errors
+        self._kept = len(repr([cell.get("outputs") for cell in notebook.cells]))
+        self._keep = True  # whether outputs of the cell that runs are wanted
+        self._cut: set[int] = set()  # cells of which something was
         self._stopping: asyncio.Future | None = None
 
     async def stop(self) -> None:
@@ -203,7 +205,7 @@ class _Kernel(NotebookClient):
         left = deadline - time.monotonic()
         if left <= 0:
             raise _Ended("The time for one submission was over before this cell")
-        self._size[index] = 0
+        self._keep = keep
         why = f"This cell ran for more than {self._budget.cell:g} s and was stopped"
         started = time.monotonic()
         try:
@@ -233,22 +235,25 @@ class _Kernel(NotebookClient):
 
     def process_message(self, msg, cell, cell_index):
         """Counts what a cell puts out, and drops what is too much while it streams."""
-        if msg["msg_type"] in ("stream", "display_data", "execute_result", "error"):
-            before, length = self._size.get(cell_index, 0), len(repr(msg["content"]))
-            self._size[cell_index] = size = before + length
-            self._total += length
-            allowed = self._budget.output
-            if msg["msg_type"] == "error" and length <= allowed:
-                allowed *= 2  # what ended a cell is shown also where much stands before it
-            if size > allowed or self._total > self._budget.outputs:
-                if before <= allowed:
+        kind = msg["msg_type"]
+        if kind in ("stream", "display_data", "execute_result", "error"):
+            # Errors are counted apart: what ended a cell is shown also where much stands before it.
+            counted = cell_index, kind == "error"
+            before, length = self._size.get(counted, 0), len(repr(msg["content"]))
+            self._size[counted] = size = before + length
+            if before <= self._budget.flood < size:
+                self._stopping = asyncio.ensure_future(self.km.interrupt_kernel())
+            if not self._keep:
+                return None
+            if size > self._budget.output or self._kept + length > self._budget.outputs:
+                if cell_index not in self._cut:
+                    self._cut.add(cell_index)
                     cell.outputs.append(
                         _said("This cell put out more than is kept: the rest is cut.")
                     )
-                if before <= self._budget.flood < size:
-                    self._stopping = asyncio.ensure_future(self.km.interrupt_kernel())
                 return None
-        if msg["msg_type"] in ("update_display_data", "comm_open", "comm_msg", "comm_close"):
+            self._kept += length
+        if kind in ("update_display_data", "comm_open", "comm_msg", "comm_close"):
             return None  # what would change outputs of other cells
         return super().process_message(msg, cell, cell_index)
 

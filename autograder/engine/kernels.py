@@ -28,6 +28,13 @@ ROOT = Path(__file__).resolve().parents[2]
 # What a student's kernel must not see of the project.
 SECRET = ("course/lessons", "course/recipes", "autograder/hidden", "autograder/grading")
 STARTUP = 120.0  # seconds that a template may take to import everything
+# What a template takes over from the grader's environment. Its kernels can read all of it, however
+# they change their own: the memory in which it was handed over stays (proc_pid_environ(5)).
+HANDED_OVER = (
+    "PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TZ", "COURSE_HUB", "PYTHONPATH", "PYTHONUSERBASE",
+    "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES",
+)  # fmt: skip
+IDLE, IDLE_COLD = 30.0, 5.0  # seconds after which a template that nobody uses ends
 MAX_MESSAGE = 128 << 20  # bytes; a kernel that sends a larger one has to connect anew
 MAX_WAITING = 4  # messages on each channel
 SCRATCH = "/scratch"  # where a kernel runs: a file system of its own
@@ -104,7 +111,7 @@ def _readable() -> list[Path]:
 
 def _environment(scratch: Path) -> dict[str, str]:
     home = str(scratch)
-    kept = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TZ") if name in os.environ}
+    kept = _handed_over(("LANG", "LC_ALL", "TZ"))
     if os.environ.get("COURSE_HUB", "") not in ("", "1"):
         kept["COURSE_HUB"] = os.environ["COURSE_HUB"]
     return kept | ENVIRONMENT | {
@@ -113,10 +120,13 @@ def _environment(scratch: Path) -> dict[str, str]:
         "TMPDIR": home,
         "IPYTHONDIR": f"{home}/.ipython",
         "MPLCONFIGDIR": f"{home}/.matplotlib",
-        "HF_HUB_OFFLINE": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "NBGRADER_EXECUTION": "autograde",
     }  # fmt: skip
+
+
+def _handed_over(names: tuple[str, ...]) -> dict[str, str]:
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 # --- the template, from outside
@@ -152,17 +162,17 @@ def _connect(path: Path) -> socket.socket | None:
     return connection
 
 
-def _start_template(path: Path) -> subprocess.Popen:
-    log = path.with_suffix(".log").open("wb")
-    return subprocess.Popen(
-        [sys.executable, "-m", "autograder.engine.template", str(path)],
-        cwd=ROOT,
-        env=os.environ | ENVIRONMENT,
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-    )
+def _start_template(path: Path, idle: float) -> subprocess.Popen:
+    with path.with_suffix(".log").open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "autograder.engine.template", str(path), str(idle)],
+            cwd=ROOT,
+            env=_handed_over(HANDED_OVER) | ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
 
 
 def template(warm: bool = True) -> socket.socket:
@@ -172,7 +182,7 @@ def template(warm: bool = True) -> socket.socket:
     connection = _connect(path)
     if connection:
         return connection
-    process = _start_template(path)
+    process = _start_template(path, IDLE if warm else IDLE_COLD)
     deadline = time.monotonic() + STARTUP
     while time.monotonic() < deadline:
         if connection := _connect(path):

@@ -1,10 +1,10 @@
 """The template: a process that has imported everything and forks kernels and their judges from it.
 
-    python -m autograder.engine.template SOCKET
+    python -m autograder.engine.template SOCKET IDLE
 
 It listens on a Unix socket that only its owner can reach. A client asks for one kernel, gets the
 number of its process, and holds the connection as long as it wants the kernel to live. With
-nobody connected for `IDLE` seconds the template ends.
+nobody connected for IDLE seconds the template ends.
 """
 
 import contextlib
@@ -26,8 +26,8 @@ ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",  # its threads would start at import, and forbid a sandbox
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "TOKENIZERS_PARALLELISM": "false",
+    "HF_HUB_OFFLINE": "1",
 }
-IDLE = 30.0  # seconds
 STARTING = 20.0  # seconds in which a kernel must have entered its sandbox
 PRINTED = 60_000_000  # characters of a cell; more than the client takes before it ends the cell
 PRELOADED = (
@@ -62,22 +62,23 @@ def preload() -> None:
 
 
 class Template:
-    """Serves the socket until idle."""
+    """Serves the socket until nobody has been connected for `idle` seconds."""
 
-    def __init__(self, listener: socket.socket):
-        self._listener = listener
+    def __init__(self, listener: socket.socket, idle: float):
+        self._listener, self._idle = listener, idle
         self._alive: dict[socket.socket, list[int]] = {}  # a connection's kernel and judge
+        self._ending: set[int] = set()
 
     def run(self) -> None:
         quiet_since = time.monotonic()
-        while self._alive or time.monotonic() - quiet_since < IDLE:
+        while self._alive or time.monotonic() - quiet_since < self._idle:
             ready, _, _ = select.select([self._listener, *self._alive], [], [], 1.0)
             for connection in ready:
                 if connection is self._listener:
                     self._accept()
                 else:
                     self._end(connection)  # clients say nothing more, so this is their farewell
-            _reap()
+            self._reap()
             if self._alive or ready:
                 quiet_since = time.monotonic()
 
@@ -100,9 +101,11 @@ class Template:
         of_kernel, of_judge = socket.socketpair()
         told, tells = os.pipe()
         others = [self._listener, *self._alive, connection]
+        started: list[int] = []
+        self._alive[connection] = started
         kernel = _fork(_be_kernel, order, of_kernel, tells, [*others, of_judge, control])
-        judge = _fork(_be_judge, of_judge, control, [*others, of_kernel])
-        self._alive[connection] = [kernel, judge]
+        started.append(kernel)
+        started.append(_fork(_be_judge, of_judge, control, [*others, of_kernel]))
         for end in (of_kernel, of_judge, control):
             end.close()
         os.close(tells)
@@ -114,8 +117,12 @@ class Template:
     def _end(self, connection: socket.socket) -> None:
         connection.close()
         for pid in self._alive.pop(connection, []):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
+            self._ending.add(pid)
+
+    def _reap(self) -> None:
+        """Takes leave of who was killed, and of nobody before: their numbers are given out again."""
+        self._ending = {pid for pid in self._ending if os.waitpid(pid, os.WNOHANG) == (0, 0)}
 
 
 def _fork(main, *arguments) -> int:
@@ -133,12 +140,6 @@ def _fork(main, *arguments) -> int:
         traceback.print_exc()
     finally:
         os._exit(status)
-
-
-def _reap() -> None:
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
 
 
 def _read_line(descriptor: int) -> str:
@@ -264,7 +265,7 @@ def _bound_output() -> None:
     OutStream.write = write
 
 
-def main(path: str) -> None:
+def main(path: str, idle: str) -> None:
     preload()
     tasks = Path("/proc/self/task")
     if tasks.is_dir() and len(list(tasks.iterdir())) > 1:
@@ -276,10 +277,10 @@ def main(path: str) -> None:
     listener.listen()
     os.replace(unfinished, path)  # a client that sees the path can connect
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Template(listener).run()
-    with contextlib.suppress(OSError):
-        os.unlink(path)
+    Template(listener, float(idle)).run()
+    for made in (Path(path), Path(path).with_suffix(".log")):
+        made.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -34,7 +34,7 @@ from course.build import lab_path, lessons, solution_path
 LESSON = lessons()[0].stem
 WRONG, RIGHT = "count_pairs", "merge"  # the exercise that is attacked, and the one beside it
 SEED = bytes(32)
-QUICK = Budget(cell=8, call=3, submission=60)
+QUICK = Budget(cell=15, call=5, submission=120)
 LIMITS = sandbox.Limits(
     memory=1 << 30, processes=48, open_files=256, file_size=16 << 20, cpu_seconds=60,
     scratch=32 << 20, inodes=512,

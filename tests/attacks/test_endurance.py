@@ -4,7 +4,7 @@ from autograder.engine.execute import Budget
 from tests.attacks.claims import claims
 from tests.attacks.harness import Attack, Outcome
 
-SHORT = Budget(cell=3, call=1, submission=60)
+SHORT = Budget(cell=3, call=3, submission=120)
 
 
 def says(*words: str):
@@ -19,7 +19,8 @@ def says(*words: str):
 
 def is_short(outcome: Outcome) -> None:
     assert len(outcome.outputs) < 1_000_000
-    assert "the rest is cut" in outcome.outputs
+    ends = ("the rest is cut", "was stopped", "ended the kernel")  # whichever comes first
+    assert any(end in outcome.outputs for end in ends), outcome.outputs
 
 
 ATTACKS = [
@@ -265,7 +266,7 @@ warnings.simplefilter("error")
         "time for later cells used up",
         "Takes the whole time of the submission after its right answers.",
         last="import time\nprint('tried')\nwhile True: time.sleep(1)",
-        budget=Budget(cell=4, call=1, submission=60),
+        budget=Budget(cell=4, call=3, submission=60),
     ),
 ]
 

@@ -15,7 +15,7 @@ def frame(tree, tensors=b"\\x02\\0\\0\\0\\0\\0\\0\\0{}", ticket="0" * 16):
     return len(body).to_bytes(8, "big") + body
 def dictionary(**items): return {"$$": "dict", "items": [[k, v] for k, v in items.items()]}
 """
-SHORT = Budget(cell=8, call=1, submission=60)
+SHORT = Budget(cell=15, call=3, submission=120)
 
 ATTACKS = [
     Attack(

@@ -103,7 +103,7 @@ def count_pairs(ids):
     return {}
 print("tried")
 """,
-        budget=Budget(cell=8, call=0.5, submission=60),
+        budget=Budget(cell=8, call=2, submission=120),
     ),
     Attack(
         "frames and gc searched",
