@@ -55,7 +55,6 @@ class Report:
 
     question: str
     aspects: tuple[AspectResult, ...]
-    n_cases: int
     with_hidden: bool
 
     @property
@@ -140,7 +139,7 @@ def judge(question: Question, seen: Iterable[tuple[Case, dict]], with_hidden: bo
         outcome, finding = ended.get(aspect, (RIGHT, None))
         earned = points if outcome == RIGHT else 0.0
         results.append(AspectResult(aspect, outcome, earned, points, finding))
-    return Report(question.name, tuple(results), len(seen), with_hidden)
+    return Report(question.name, tuple(results), with_hidden)
 
 
 def shown(arguments: dict, width: int = 160) -> str:

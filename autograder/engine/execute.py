@@ -20,11 +20,11 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
 from autograder.engine import wire
+from autograder.engine.agent import REQUEST
 from autograder.engine.kernels import ForkedKernelManager, KernelError, Settings
 from autograder.engine.safe import safe_output
 from autograder.engine.submission import Check
 
-REQUEST = "engine_request"  # the type of the messages that the agent in the kernel takes
 STARTS = 3  # tries to start a kernel
 GRACE = 3.0  # seconds in which a cell that was interrupted must end
 OVERDUE = 15.0  # seconds beyond a call's own in which the judge hears of it at the latest

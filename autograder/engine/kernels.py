@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -75,10 +76,8 @@ class Place:
             scratch.mkdir(exist_ok=True)
         else:
             scratch = Path(SCRATCH)
-            self.folder.chmod(0o711)
-            self.sockets.chmod(
-                0o777
-            )  # the kernel is another user; the name of the folder is a secret
+            self.folder.chmod(0o711)  # its name is a secret
+            self.sockets.chmod(0o777)  # the kernel is another user
         return {
             "connection": connection,
             "scratch": str(scratch),
@@ -95,8 +94,6 @@ class Place:
         }  # fmt: skip
 
     def remove(self) -> None:
-        import shutil
-
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
