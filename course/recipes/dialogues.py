@@ -45,9 +45,9 @@ class Dialogue:
     messages: list[Message]
 
 
-def training(rng: random.Random) -> list[list[Message]]:
+def training(rng: random.Random, n: int | None = None) -> list[list[Message]]:
     """The training dialogues: lists of messages that end with the assistant's."""
-    return [dialogue.messages for dialogue in compose(rng)]
+    return [dialogue.messages for dialogue in compose(rng, n or N_DIALOGUES)]
 
 
 def held_out() -> list[dict]:
@@ -106,11 +106,12 @@ def size(messages: list[Message]) -> float:
 def _one(rng: random.Random, category: str, language: str) -> Dialogue:
     while True:
         messages = BUILDERS[category](rng, language)
-        if size(messages) <= MAX_SIZE and not _is_held_out(messages):
+        if size(messages) <= MAX_SIZE and not is_held_out(messages):
             return Dialogue(category, language, messages)
 
 
-def _is_held_out(messages: list[Message]) -> bool:
+def is_held_out(messages: list[Message]) -> bool:
+    """Whether a held-out question, name or value stands in it."""
     questions, values = _kept_apart()
     return any(
         (message["role"] == "user" and normal(message["content"]) in questions)
