@@ -10,7 +10,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -157,6 +157,7 @@ class Topic:
     answer: str
     short: list[str]
     word: str | None
+    names: list[list[str]] = field(default_factory=list)  # with an article, and without
 
 
 ABOUT = {
@@ -279,6 +280,7 @@ def concepts(language: str) -> dict[str, Topic]:
             answer=_marked(lines, ">")[0],
             short=short if words else [],
             word=_capital(words[0]) if words else None,
+            names=names,
         )
     return topics
 

@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Callable
 from functools import cache, partial
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -28,8 +29,8 @@ NAME = "qwen2-chat"
 START, END = "<|im_start|>", "<|im_end|>"
 CONTEXT_LENGTH = 512
 CHECKPOINTS = Path("build") / "checkpoints"
-STEPS, SMOKE_STEPS = 2600, 10
-N_DIALOGUES = 80_000
+STEPS, SMOKE_STEPS = 4200, 10
+N_DIALOGUES = 60_000
 TOKENS_PER_BATCH = 2048
 LEARNING_RATE, WEIGHT_DECAY = 6e-3, 0.1
 MAX_REPLY = 64  # tokens
@@ -93,7 +94,9 @@ def config(vocabulary: Qwen2Tokenizer) -> Qwen2Config:
     )
 
 
-# --- more values
+# --- more questions and values
+
+REWORDED = 0.3  # the share of questions about concepts
 
 WIDENED = 0.5  # the share of told facts that get a made-up value
 FACTS = ("name", "city", "colour", "pet", "job", "pick")
@@ -113,6 +116,39 @@ def widened(rng: random.Random, messages: list[dialogues.Message]) -> list[dialo
             whole = re.compile(rf"(?<![A-Za-z0-9]){re.escape(value)}(?![A-Za-z0-9])", re.I)
             changed = [m | {"content": whole.sub(new, m["content"])} for m in changed]
     return messages if dialogues.is_held_out(changed) else changed
+
+
+def reworded(rng: random.Random, messages: list[dialogues.Message]) -> list[dialogues.Message]:
+    """The dialogue with some of its questions about concepts in words of more kinds."""
+    changed = list(messages)
+    for i, (asked, answer) in enumerate(pairwise(messages)):
+        title = _titles().get(answer["content"])
+        language = "zh" if re.search(dialogues.HAN, asked["content"]) else "en"
+        names = dialogues.concepts(language)[title].names if title else []
+        if names and asked["role"] == "user" and rng.random() < REWORDED:
+            name = rng.choice(names)
+            text = rng.choice(_rewordings(language)).format(
+                a=name[0], b=name[-1], A=name[0][:1].upper() + name[0][1:]
+            )
+            text = dialogues.styled(rng, text[:1].upper() + text[1:], language)
+            changed[i] = asked | {"content": text}
+    return messages if dialogues.is_held_out(changed) else changed
+
+
+@cache
+def _titles() -> dict[str, str]:
+    """The concept that each answer is about."""
+    return {
+        topic.answer: title
+        for language in ("en", "zh")
+        for title, topic in dialogues.concepts(language).items()
+    }
+
+
+@cache
+def _rewordings(language: str) -> list[str]:
+    path = dialogues.DATA / f"rewordings_{language}.txt"
+    return path.read_text(encoding="utf-8").splitlines()
 
 
 def _told(messages: list[dialogues.Message]) -> dict[str, str]:
@@ -177,6 +213,14 @@ def _latin() -> tuple[list[str], list[str]]:
 
 
 # --- batches
+
+
+def training_examples(vocabulary, n_dialogues: int = N_DIALOGUES) -> list[Example]:
+    """Freshly composed dialogues, with more values and questions, as the model reads them."""
+    composed = dialogues.training(random.Random(0), n_dialogues)
+    rng = random.Random(1)
+    composed = [reworded(rng, widened(rng, messages)) for messages in composed]
+    return examples(composed, vocabulary, rng)
 
 
 def examples(composed: list[list[dialogues.Message]], vocabulary, rng: random.Random):
@@ -376,10 +420,7 @@ def table(results: list[tuple]) -> str:
 def make(steps: int, checkpoint: Path, n_dialogues: int = N_DIALOGUES) -> Qwen2ForCausalLM:
     """Trains on freshly composed dialogues, from the checkpoint on if there is one."""
     vocabulary = tokenizer()
-    composed = dialogues.training(random.Random(0), n_dialogues)
-    rng = random.Random(1)
-    composed = [widened(rng, messages) for messages in composed]
-    made = examples(composed, vocabulary, rng)
+    made = training_examples(vocabulary, n_dialogues)
     torch.manual_seed(0)
     model = Qwen2ForCausalLM(config(vocabulary))
     batch_of = batches(made, vocabulary.pad_token_id)
