@@ -94,7 +94,9 @@ def main() -> None:
     )  # fmt: skip
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--smoke", action="store_true", help="a minute's run that keeps nothing")
-    choice.add_argument("--figures", action="store_true", help="measure what is there, write the manifest")
+    choice.add_argument(
+        "--figures", action="store_true", help="measure what is there, write the manifest"
+    )
     options = parser.parse_args()
     if options.smoke:
         gpt2.smoke()
