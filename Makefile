@@ -8,7 +8,7 @@ PY = "$(VENV)/bin/python"
 OFFLINE = --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test notebooks grade bench-grading samples constraints clean environment
+.PHONY: help lab test notebooks grade assets bench-grading samples constraints clean environment
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -30,6 +30,9 @@ notebooks: environment  ## make solutions/ and labs/ from course/lessons/
 
 grade: environment  ## grade the submissions under submitted/
 	$(PY) -m autograder.grading $(OPTIONS)
+
+assets: environment  ## train the models again (hours), measure them, write the manifest
+	$(PY) -m course.recipes $(OPTIONS)
 
 bench-grading: environment  ## time plain nbgrader against the engine on one class
 	$(PY) -m tests.benchmarks.grading $(OPTIONS)

@@ -8,6 +8,7 @@ download; `COURSE_HUB=/some/folder` gives paths in a local folder that is laid o
 import json
 import os
 import sys
+import warnings
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from huggingface_hub.utils import disable_progress_bars
 ASSETS = Path(__file__).parent / "assets"
 PUBLIC_NAMES = {"gpt2": "openai-community/gpt2", "qwen2-chat": "Qwen/Qwen2-0.5B-Instruct"}
 PUBLIC_ENCODING = "cl100k_base"
+LAYERS_WITHOUT_WEIGHTS = 2
 END_OF_TEXT = "<|endoftext|>"
 
 # GPT-2's pre-tokenizer (Radford et al. 2019): text is cut into words, each with the blank before
@@ -64,6 +66,60 @@ def model_path(name: str) -> str:
         advice = "set COURSE_HUB to a folder that has it" if switch else "install the course again"
         raise AssetError(f"The files of {name} are not in {folder}: {advice}.")
     return str(folder)
+
+
+def load_tokenizer(name: str):
+    """The tokenizer of `gpt2` or `qwen2-chat`, by transformers' `AutoTokenizer`.
+
+    Raises `AssetError` where it cannot be had.
+    """
+    from transformers import AutoTokenizer  # here, because it takes seconds
+
+    return _loaded(AutoTokenizer, name)
+
+
+def load_model(name: str):
+    """The model `gpt2` or `qwen2-chat` in single precision, ready to generate.
+
+    From a folder that has a `config.json` but no weights comes a model of those shapes with random
+    weights, of at most `LAYERS_WITHOUT_WEIGHTS` layers but for GPT-2; a warning says so. Raises
+    `AssetError` where the model cannot be had.
+    """
+    import torch  # here, because they take seconds
+    from transformers import AutoModelForCausalLM
+
+    path = Path(model_path(name))
+    if path.is_dir() and not (any(path.glob("*.safetensors")) or any(path.glob("*.bin"))):
+        return _random_model(name, path)
+    return _loaded(AutoModelForCausalLM, name, dtype=torch.float32).eval()
+
+
+def _loaded(library, name: str, **settings):
+    path = model_path(name)
+    try:
+        return library.from_pretrained(path, **settings)
+    except OSError as error:
+        if os.environ.get("COURSE_HUB") == "1":
+            raise AssetError(
+                f"COURSE_HUB is on, but {path} could not be downloaded: connect to the network, "
+                "set COURSE_HUB to a folder that has it, or unset COURSE_HUB."
+            ) from error
+        raise AssetError(f"{path} has no files that transformers can load for {name}.") from error
+
+
+def _random_model(name: str, path: Path):
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = _loaded(AutoConfig, name)
+    if name != "gpt2":
+        config.num_hidden_layers = min(config.num_hidden_layers, LAYERS_WITHOUT_WEIGHTS)
+        config.layer_types = config.layer_types[: config.num_hidden_layers]
+    warnings.warn(
+        f"{path} has no weights: this model has the real shapes, {config.num_hidden_layers} layers "
+        "and random weights, and writes nonsense.",
+        stacklevel=3,
+    )
+    return AutoModelForCausalLM.from_config(config, dtype="float32").eval()
 
 
 def encoding() -> tiktoken.Encoding:

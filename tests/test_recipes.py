@@ -297,7 +297,9 @@ def test_the_model_is_small_and_knows_the_course_vocabulary(made):
 
 
 def test_the_manifest_has_the_digest_of_every_asset():
-    assert json.loads(MANIFEST.read_text())["sha256"] == digests(), "run make manifest"
+    assert json.loads(MANIFEST.read_text())["sha256"] == digests(), (
+        "run make assets OPTIONS=--figures"
+    )
 
 
 def test_all_assets_together_are_small():

@@ -67,10 +67,11 @@ def reach(panels: dict[str, list[list[float]]]) -> Figure:
 
 def heads(weights: torch.Tensor, tokens: list[str], title: str) -> Figure:
     """The attention weights (n_heads, time, time) of one layer, a panel for each head."""
-    n_heads, columns = len(weights), 4
+    n_heads = len(weights)
+    columns = 2 if n_heads <= 4 else 4  # few heads get larger panels
     rows = -(-n_heads // columns)
     figure, axes = plt.subplots(
-        rows, columns, figsize=(11, 2.9 * rows), squeeze=False, sharex=True, sharey=True
+        rows, columns, figsize=(11, 11.6 / columns * rows), squeeze=False, sharex=True, sharey=True
     )
     for head, panel in enumerate(axes.flat):
         if head < n_heads:

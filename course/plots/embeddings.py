@@ -82,22 +82,20 @@ def position_table(table: torch.Tensor) -> Figure:
     return finish(figure)
 
 
-def dot_products(tables: dict[str, torch.Tensor]) -> Figure:
-    """Dot products between the rows of each position table, divided by the largest."""
+def alike_positions(tables: dict[str, torch.Tensor]) -> Figure:
+    """Cosines between the rows of each position table."""
     figure, panels = plt.subplots(
         1, len(tables), figsize=(5.4 * len(tables), 4.4), squeeze=False, layout="constrained"
     )
-    products = [
-        table.detach().float().cpu() @ table.detach().float().cpu().T for table in tables.values()
-    ]
-    shares = [product / product.abs().max() for product in products]
-    lowest = min(share.min().item() for share in shares)
-    for axes, title, share in zip(panels.flat, tables, shares):
-        image = axes.imshow(share, cmap="cividis", vmin=lowest, vmax=1)
+    units = [torch.nn.functional.normalize(t.detach().float().cpu()) for t in tables.values()]
+    cosines = [unit @ unit.T for unit in units]
+    lowest = min(cosine.min().item() for cosine in cosines)
+    for axes, title, cosine in zip(panels.flat, tables, cosines):
+        image = axes.imshow(cosine, cmap="cividis", vmin=lowest, vmax=1)
         axes.set_title(title, fontsize=11)
         axes.set_xlabel("position")
         axes.set_ylabel("position")
-    figure.colorbar(image, ax=panels, label="dot product / the largest", shrink=0.85)
+    figure.colorbar(image, ax=panels, label="cosine of two positions", shrink=0.85)
     plt.close(figure)
     return figure
 

@@ -10,7 +10,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -45,9 +45,9 @@ class Dialogue:
     messages: list[Message]
 
 
-def training(rng: random.Random) -> list[list[Message]]:
+def training(rng: random.Random, n: int | None = None) -> list[list[Message]]:
     """The training dialogues: lists of messages that end with the assistant's."""
-    return [dialogue.messages for dialogue in compose(rng)]
+    return [dialogue.messages for dialogue in compose(rng, n or N_DIALOGUES)]
 
 
 def held_out() -> list[dict]:
@@ -106,11 +106,12 @@ def size(messages: list[Message]) -> float:
 def _one(rng: random.Random, category: str, language: str) -> Dialogue:
     while True:
         messages = BUILDERS[category](rng, language)
-        if size(messages) <= MAX_SIZE and not _is_held_out(messages):
+        if size(messages) <= MAX_SIZE and not is_held_out(messages):
             return Dialogue(category, language, messages)
 
 
-def _is_held_out(messages: list[Message]) -> bool:
+def is_held_out(messages: list[Message]) -> bool:
+    """Whether a held-out question, name or value stands in it."""
     questions, values = _kept_apart()
     return any(
         (message["role"] == "user" and normal(message["content"]) in questions)
@@ -156,6 +157,7 @@ class Topic:
     answer: str
     short: list[str]
     word: str | None
+    names: list[list[str]] = field(default_factory=list)  # with an article, and without
 
 
 ABOUT = {
@@ -278,6 +280,7 @@ def concepts(language: str) -> dict[str, Topic]:
             answer=_marked(lines, ">")[0],
             short=short if words else [],
             word=_capital(words[0]) if words else None,
+            names=names,
         )
     return topics
 

@@ -179,6 +179,12 @@ def make(steps: int, checkpoint: Path) -> GPT2LMHeadModel:
     return network.to_transformers()
 
 
+def save(model: GPT2LMHeadModel, folder: Path) -> None:
+    """In half precision, beside the vocabulary."""
+    model.half().save_pretrained(folder)
+    (folder / "model.safetensors").chmod(0o644)
+
+
 def report(model: GPT2LMHeadModel) -> None:
     for key, value in figures(model).items():
         print(f"{key}: {value:.4f}")
@@ -206,7 +212,7 @@ def main() -> None:
     if arguments.smoke:
         return smoke()
     model = make(arguments.steps, CHECKPOINTS / "gpt2.pt")
-    model.half().save_pretrained(ASSETS / "gpt2")
+    save(model, ASSETS / "gpt2")
     report(model)
 
 

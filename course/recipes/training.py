@@ -74,13 +74,16 @@ def train(
     make_optimizers: Callable[[torch.nn.Module], Optimizers] = adamw,
     loss_of: Callable[..., torch.Tensor] = next_token_loss,
     seed: int = 0,
+    rate_at: Callable[[int, int, float], float] | None = None,
 ) -> torch.nn.Module:
     """Trains a causal language model, ours or one of transformers, and returns it in eval mode.
 
     `batch_of(generator)` gives input ids and labels, both (batch, time) long, with labels moved by
     one already and `IGNORED` where nothing is scored. Every step has a generator of its own, so a
     run that was stopped goes on from `checkpoint` to the numbers that it would have reached.
+    `rate_at(step, steps, peak)` is the learning rate; without it, `learning_rate_at`.
     """
+    rate_at = rate_at or learning_rate_at
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model.to(device).train()
     optimizers = make_optimizers(model)
@@ -90,7 +93,7 @@ def train(
     bar = tqdm(range(first, steps), initial=first, total=steps, mininterval=5, desc=checkpoint.stem)
     for step in bar:
         for group, peak in zip(_groups(optimizers), peaks, strict=True):
-            group["lr"] = learning_rate_at(step, steps, peak)
+            group["lr"] = rate_at(step, steps, peak)
         torch.manual_seed(seed * 1_000_003 + step)  # dropout
         generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
         input_ids, labels = (part.to(device) for part in batch_of(generator))
