@@ -159,15 +159,18 @@ asyncio.run(main())
 
 
 def test_a_second_client_finds_the_template_and_takes_its_kernel_along():
-    with kernels.template() as connection:
-        template = peer(connection)
-    command = [sys.executable, "-c", CLIENT]
-    with subprocess.Popen(command, cwd=kernels.ROOT, stdout=subprocess.PIPE) as client:
-        found, kernel = map(int, client.stdout.readline().split())
-        assert not is_gone(kernel)
-        client.send_signal(signal.SIGKILL)
-    assert found == template
-    assert soon(lambda: is_gone(kernel))
+    async def both() -> None:
+        async with started() as (manager, _):  # which keeps the template from being idle
+            command = [sys.executable, "-c", CLIENT]
+            with subprocess.Popen(command, cwd=kernels.ROOT, stdout=subprocess.PIPE) as client:
+                found, kernel = map(int, client.stdout.readline().split())
+                assert not is_gone(kernel)
+                client.send_signal(signal.SIGKILL)
+            assert found == peer(manager.provisioner._line)
+            assert soon(lambda: is_gone(kernel))
+            assert await manager.is_alive()
+
+    asyncio.run(both())
 
 
 def test_a_template_of_its_own_ends_with_its_kernel_and_all_that_this_started():
