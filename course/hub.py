@@ -98,7 +98,7 @@ def _loaded(library, name: str, **settings):
     path = model_path(name)
     try:
         return library.from_pretrained(path, **settings)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a folder without a model's config
         if os.environ.get("COURSE_HUB") == "1":
             raise AssetError(
                 f"COURSE_HUB is on, but {path} could not be downloaded: connect to the network, "
