@@ -130,7 +130,7 @@ def main(root: Path = ROOT, isolated: bool = True) -> None:
             print(f"{student}, {lab}: {'graded' if done else 'graded before'}", flush=True)
             if done:
                 for note in ledger.read(Path(api.coursedir.root), student, lab)["notes"]:
-                    print(f"    {note}", flush=True)
+                    print("    " + note.replace("**", ""), flush=True)
         except Ungraded as error:
             ungraded.get(lab, set()).add(student)
             problems.append(f"{student}, {lab}: NOT GRADED, {error}.")
