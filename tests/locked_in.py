@@ -11,6 +11,11 @@ import sys
 from pathlib import Path
 
 
+def say(*words):
+    """Prints a line by one write, so that lines of two processes never mix."""
+    os.write(1, (" ".join(map(str, words)) + "\n").encode())
+
+
 def tell(what, act):
     try:
         result = act()
@@ -18,7 +23,7 @@ def tell(what, act):
         result = errno.errorcode.get(error.errno, str(error))
     except Exception as error:
         result = type(error).__name__
-    print(what, result, flush=True)
+    say(what, result)
 
 
 def main():
@@ -42,14 +47,14 @@ def main():
             sandbox.enter(view, limits, pid_to, tuple(where["keep"]), template)
             exec(sys.argv[2], {"tell": tell, "outside": where, "sandbox": sandbox})
         except sandbox.SandboxError as error:
-            print(error, flush=True)
+            say(error)
         except BaseException as error:
-            print("ended by", repr(error), flush=True)
+            say("ended by", repr(error))
             os._exit(1)
         os._exit(0)
     os.close(pid_to)
-    print("pid", os.read(pid_from, 20).decode().strip(), os.read(pid_from, 1), flush=True)
-    print("status", os.waitstatus_to_exitcode(os.wait()[1]))
+    say("pid", os.read(pid_from, 20).decode().strip(), os.read(pid_from, 1))
+    say("status", os.waitstatus_to_exitcode(os.wait()[1]))
 
 
 main()
