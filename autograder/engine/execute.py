@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from itertools import islice
+from queue import Empty
 
 from jupyter_client.session import Session
 from nbclient import NotebookClient
@@ -26,6 +27,7 @@ from autograder.engine.safe import safe_output
 from autograder.engine.submission import Check
 
 STARTS = 3  # tries to start a kernel
+STARTUP = 60.0  # seconds in which a kernel must answer
 GRACE = 3.0  # seconds in which a cell that was interrupted must end
 OVERDUE = 15.0  # seconds beyond a call's own in which the judge hears of it at the latest
 
@@ -144,7 +146,7 @@ async def _started(notebook, settings: Settings, budget: Budget) -> "_Kernel":
             await kernel.km.start_kernel()
             await kernel.async_start_new_kernel_client()
             return kernel
-        except (KernelError, RuntimeError) as error:
+        except KernelError as error:
             await kernel.stop()
             if attempt == STARTS - 1:
                 raise KernelError(f"No kernel could be started: {error}") from None
@@ -158,7 +160,7 @@ class _Kernel(NotebookClient):
         super().__init__(
             notebook, km=km, allow_errors=True, record_timing=False, store_widget_state=False,
             timeout=int(budget.cell), interrupt_on_timeout=True, raise_on_iopub_timeout=False,
-            iopub_timeout=2, startup_timeout=60, coalesce_streams=True, skip_cells_with_tag="",
+            iopub_timeout=2, coalesce_streams=True, skip_cells_with_tag="",
         )  # fmt: skip
         self._budget = budget
         self._size: dict[tuple[int, bool], int] = {}  # of what cells put out, and of their errors
@@ -166,6 +168,33 @@ class _Kernel(NotebookClient):
         self._keep = True  # whether outputs of the cell that runs are wanted
         self._cut: set[int] = set()  # cells of which something was
         self._stopping: asyncio.Future | None = None
+
+    async def async_start_new_kernel_client(self):
+        """Connects to the kernel. (nbclient would then listen to a fifth of a second of silence.)"""
+        self.kc = self.km.client()
+        self.kc.start_channels()
+        self.kc.allow_stdin = False
+        until = time.monotonic() + STARTUP
+        while not await self._is_ready():
+            if not await self._lives() or time.monotonic() > until:
+                raise KernelError("the kernel did not answer")
+        return self.kc
+
+    async def _is_ready(self) -> bool:
+        """Whether the kernel answers, and what it publishes arrives, up to the end of the answer."""
+        try:
+            request = self._request({})
+            while (await self.kc.shell_channel.get_msg(timeout=1))["parent_header"][
+                "msg_id"
+            ] != request:
+                pass
+            while True:
+                said = await self.kc.iopub_channel.get_msg(timeout=0.2)
+                of_request = said["parent_header"].get("msg_id") == request
+                if of_request and said["content"].get("execution_state") == "idle":
+                    return True
+        except Empty:
+            return False
 
     async def stop(self) -> None:
         with contextlib.suppress(Exception):
@@ -266,7 +295,7 @@ class _Kernel(NotebookClient):
         self._request({"question": order["question"]})
         await loop.run_in_executor(None, wire.send, control, order)
         while True:
-            # The judge says when it goes on to another case, so its silence is no long call.
+            # The judge says now and then that it goes on, so its silence is more than a long call.
             left = min(self._budget.call, max(deadline - time.monotonic(), 0.0)) + OVERDUE
             try:
                 said = await loop.run_in_executor(None, wire.receive, control, left)

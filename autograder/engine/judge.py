@@ -29,6 +29,7 @@ from autograder.report import as_html, as_text
 
 GRACE = 3.0  # seconds in which a call that was interrupted must end
 PATIENCE = 2  # calls of one question that may take too long before the rest are not asked
+TELL_EVERY = 1.0  # seconds after which the judge says that it goes on to another case
 
 
 def serve(kernel: socket.socket, control: socket.socket) -> None:
@@ -77,10 +78,12 @@ class Examination:
             return self._entry([(case, {"status": UNREADABLE}) for case, _ in self._seen])
 
     def _ask_all(self, cases: list[Case]) -> None:
-        started = time.monotonic()
+        started = told = time.monotonic()
         for case in cases:
             self._seen.append((case, self._ask(case)))
-            wire.send(self._control, {"goes on": True})
+            if time.monotonic() - told > TELL_EVERY:
+                wire.send(self._control, {"goes on": True})
+                told = time.monotonic()
         if self._alive:
             self._tell({"ticket": None})
         self._took += time.monotonic() - started

@@ -263,7 +263,10 @@ class ForkedProvisioner(KernelProvisionerBase):
                 signal.pidfd_send_signal(self._process, signum)
 
     async def kill(self, restart: bool = False) -> None:
+        """Kills the kernel, and returns when it has ended, or after a second."""
         await self.send_signal(signal.SIGKILL)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.wait(), 1.0)
 
     terminate = kill
 
@@ -301,4 +304,5 @@ class ForkedKernelManager(AsyncKernelManager):
         client = super().client(**kwargs)
         client.context.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE)
         client.context.setsockopt(zmq.RCVHWM, MAX_WAITING)
+        client.context.setsockopt(zmq.RECONNECT_IVL, 5)  # ms, while the kernel starts
         return client

@@ -27,6 +27,7 @@ ENVIRONMENT = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "TOKENIZERS_PARALLELISM": "false",
     "HF_HUB_OFFLINE": "1",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # a warning of the debugger's, which nobody uses here
 }
 STARTING = 20.0  # seconds in which a kernel must have entered its sandbox
 PRINTED = 60_000_000  # characters of a cell; more than the client takes before it ends the cell
@@ -35,14 +36,14 @@ PRELOADED = (
     "regex", "pandas", "pandas.io.formats.style", "safetensors.torch", "tqdm.auto", "ipywidgets",
     "matplotlib.pyplot", "matplotlib.font_manager", "matplotlib_inline.backend_inline",
     "matplotlib.backends.backend_agg", "ipykernel.kernelapp", "ipykernel.ipkernel",
-    "IPython.core.completer", "course", "autograder", "autograder.engine.agent",
+    "ipykernel.debugger", "IPython.core.completer", "course", "autograder", "autograder.engine.agent",
 )  # fmt: skip
 # Names that transformers loads when they are first used.
 LAZY = ("GPT2Config", "GPT2LMHeadModel", "GPT2Tokenizer", "AutoTokenizer", "AutoModelForCausalLM")
 
 
-def preload() -> None:
-    """Imports what labs import. Never what only the judge may know: a kernel is forked from this."""
+def import_all() -> None:
+    """Imports what labs import."""
     for name in PRELOADED:
         importlib.import_module(name)
     import transformers
@@ -53,6 +54,11 @@ def preload() -> None:
         folder = importlib.import_module(package).__path__
         for module in pkgutil.iter_modules(folder):
             importlib.import_module(f"{package}.{module.name}")
+
+
+def preload() -> None:
+    """Imports everything. Never what only the judge may know: a kernel is forked from this."""
+    import_all()
     assert not any(name.startswith("autograder.hidden") for name in sys.modules)
     from autograder.engine import sandbox
 
