@@ -45,13 +45,19 @@ def compare(expected: torch.Tensor, facts: dict, name: str = "the result") -> Di
         )
     nan = value.isnan() if value.is_floating_point() else torch.zeros_like(value, dtype=torch.bool)
     if nan.any() and not expected.isnan().any():
-        return Difference("NaN", f"{name} holds NaN", f"first at {index_of(nan)}", picture_of(~nan))
+        return Difference("NaN", f"{name} holds NaN", _place(index_of(nan)), picture_of(~nan))
     close = isclose(value, expected, facts["device"])
     if close.all():
         return None
     index = index_of(~close)
-    where = f"first at {list(index)}: got {value[index].item()}, expected {expected[index].item()}"
+    place, got = _place(index), f"got {value[index].item()}, expected {expected[index].item()}"
+    where = f"{place}: {got}" if place else got
     return Difference("value", f"{name} has wrong values", where, picture_of(close))
+
+
+def _place(index: tuple[int, ...]) -> str:
+    """Where in a tensor; nothing for a scalar, which has one place only."""
+    return f"first at {list(index)}" if index else ""
 
 
 def isclose(value: torch.Tensor, expected: torch.Tensor, device: str = "cpu") -> torch.Tensor:

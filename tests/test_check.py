@@ -271,6 +271,11 @@ def test_a_difference_says_where_it_begins():
     assert difference.picture == [[True, True, True], [True, True, False]]
 
 
+def test_a_scalar_has_no_place_to_name():
+    difference = compare(torch.tensor(1.0), tensor_facts(torch.tensor(5.0)))
+    assert difference.where == "got 5.0, expected 1.0"
+
+
 def test_true_is_not_one_and_a_list_is_not_a_tuple():
     assert not same(True, 1) and not same([1], (1,)) and not same({1: 2}, {1: 2.0})
     assert same({(1, 2): [3]}, {(1, 2): [3]})
