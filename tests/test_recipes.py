@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from functools import partial
 
 import pytest
@@ -14,7 +15,7 @@ import course
 from course.hub import ASSETS, END_OF_TEXT
 from course.recipes import gpt2, training, vocabulary
 from course.recipes.__main__ import MANIFEST, digests
-from course.recipes.counting import bigram_probabilities, company_embeddings
+from course.recipes.counting import TrigramTargets, bigram_probabilities, company_embeddings
 from course.recipes.kneser_ney import KneserNeyTrigram
 from course.recipes.network import GPT, SequenceDropout
 from course.recipes.training import adamw, bits, learning_rate_at, muon
@@ -174,18 +175,37 @@ def test_ids_that_keep_the_same_company_start_alike():
     assert vectors.shape == (10, 4)
 
 
-def test_soft_targets_fade_until_only_the_text_counts():
+def test_trigram_targets_are_the_trigram_without_the_place_itself():
+    """Each as a model of the same text says that lacks just this token, but for its lower orders."""
+    ids, vocab_size = torch.tensor(IDS), max(IDS) + 2
+    targets = TrigramTargets(ids, vocab_size)(ids[None, :-1], ids[None, 1:]).float()
+    bigrams = bigram_probabilities(ids, vocab_size)
+    torch.testing.assert_close(targets.sum(1), torch.ones(len(ids) - 1), atol=0.01, rtol=0)
+    counts = Counter(zip(IDS, IDS[1:], IDS[2:]))
+    once, twice = (sum(n == k for n in counts.values()) for k in (1, 2))
+    discount = once / (once + 2 * twice)
+    for place in range(1, len(IDS) - 1):
+        a, b, own = IDS[place - 1 : place + 2]
+        others = counts - Counter([(a, b, own)])
+        seen = {c: n for (x, y, c), n in others.items() if (x, y) == (a, b)}
+        kept = {c: max(n - discount, 0) / sum(seen.values()) for c, n in seen.items()}
+        for c in range(vocab_size):
+            right = kept.get(c, 0) + (1 - sum(kept.values())) * bigrams[b, c].item()
+            assert targets[place, c].item() == pytest.approx(right, abs=0.01)
+    torch.testing.assert_close(targets[0], bigrams[IDS[0]], atol=0.01, rtol=0)
+
+
+def test_the_loss_mixes_the_text_with_soft_targets_in_shares_that_change():
     torch.manual_seed(0)
     logits, ids = torch.randn(2, 5, 11), torch.arange(10).view(2, 5)
-    bigrams = torch.eye(11)[torch.arange(11).flip(0)]
-    loss_of = gpt2.softened_loss(bigrams)
+    reverse = torch.eye(11)[torch.arange(11).flip(0)]
+    loss_of = gpt2.softened_loss(lambda input_ids, labels: reverse[input_ids.flatten()])
     hard, soft = (
         F.cross_entropy(logits.flatten(0, 1), targets.flatten()) for targets in (ids + 1, 10 - ids)
     )
-    torch.testing.assert_close(loss_of(logits, ids, ids + 1, 1.0), hard)
-    share = gpt2.BIGRAM_SHARE
-    expected = (1 - share) * hard + share * soft
-    torch.testing.assert_close(loss_of(logits, ids, ids + 1, 0.0), expected)
+    for progress, share in zip((0.0, 1.0), gpt2.SOFT_SHARE):
+        expected = (1 - share) * hard + share * soft
+        torch.testing.assert_close(loss_of(logits, ids, ids + 1, progress), expected)
 
 
 # --- the network
@@ -277,7 +297,7 @@ def made() -> GPT2LMHeadModel:
 
 def test_the_model_needs_fewer_bits_than_the_trigram_on_text_that_neither_has_seen(made):
     measured = gpt2.figures(made)
-    assert measured["ratio"] < 0.97
+    assert measured["ratio"] <= 0.90
     known = json.loads(MANIFEST.read_text())["figures"]["gpt2"]
     assert measured == pytest.approx({key: known[key] for key in measured}, rel=1e-3)
 

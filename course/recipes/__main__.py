@@ -49,13 +49,17 @@ def of_gpt2() -> dict:
 
 
 def of_qwen2_chat() -> dict:
-    """How many held-out dialogues it answers rightly, and how many when its words count as the user's."""
+    """How many dialogues it answers rightly, and how many when its words are kept as the user's."""
     path = ASSETS / "qwen2-chat"
     model = Qwen2ForCausalLM.from_pretrained(path, dtype=torch.float32)
     words = Qwen2Tokenizer.from_pretrained(path)
     results = qwen2_chat.scores(model, words, dialogues.held_out())
     turns = qwen2_chat.many_turns()
-    turned = qwen2_chat.scores(model, words, turns, qwen2_chat.as_user)
+    own_words = qwen2_chat.own_words()
+
+    def n_right(tests: list[dict], change=list) -> int:
+        return sum(well for *_, well in qwen2_chat.scores(model, words, tests, change))
+
     right = [test for test, _, well in results if well]
     return {
         "held_out_dialogues": len(results),
@@ -64,7 +68,10 @@ def of_qwen2_chat() -> dict:
         "right_in_chinese": sum(test["language"] == "zh" for test in right),
         "of_many_turns": len(turns),
         "of_many_turns_right": sum(test in turns for test in right),
-        "of_many_turns_right_with_replies_as_user": sum(well for *_, well in turned),
+        "of_many_turns_right_with_replies_as_user": n_right(turns, qwen2_chat.as_user),
+        "asked_for_own_words": len(own_words),
+        "asked_for_own_words_right": n_right(own_words),
+        "asked_for_own_words_right_with_replies_as_user": n_right(own_words, qwen2_chat.as_user),
     }
 
 

@@ -1,6 +1,7 @@
 """What counting pairs of tokens says before any training: soft targets, and first embeddings."""
 
 import torch
+import torch.nn.functional as F
 
 NEAR = 3  # tokens that stand at most so far apart have company
 
@@ -16,6 +17,45 @@ def bigram_probabilities(ids: torch.Tensor, vocab_size: int) -> torch.Tensor:
     lower = lower / lower.sum()
     interpolated = (counts - discount).clamp(min=0) + discount * kinds * lower
     return torch.where(total > 0, interpolated / total.clamp(min=1), lower)
+
+
+class TrigramTargets:
+    """P(next | two ids) at each place of a text, as counted at all other places of it.
+
+    Interpolated Kneser-Ney with one discount over `bigram_probabilities`. The place itself does not
+    count: a context that stands there alone would foretell its own next token.
+    """
+
+    def __init__(self, ids: torch.Tensor, vocab_size: int):
+        self._vocab_size = vocab_size
+        self._bigrams = bigram_probabilities(ids, vocab_size).bfloat16()
+        contexts = ids[:-2] * vocab_size + ids[1:-1]
+        trigrams, counts = (contexts * vocab_size + ids[2:]).unique(return_counts=True)
+        once, twice = (counts == 1).sum(), (counts == 2).sum()
+        self._discount = once / (once + 2 * twice).clamp(min=1)
+        self._next, self._counts = trigrams % vocab_size, counts.float()
+        self._contexts, self._kinds = (trigrams // vocab_size).unique_consecutive(
+            return_counts=True
+        )
+        self._first = self._kinds.cumsum(0) - self._kinds  # of a context's trigrams
+
+    def __call__(self, input_ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """For input ids and labels (batch, time): probabilities (batch * time, vocabulary)."""
+        before = F.pad(input_ids[:, :-1], (1, 0), value=-1)  # the first has no trigram
+        asked = (before * self._vocab_size + input_ids).flatten()
+        at = torch.searchsorted(self._contexts, asked).clamp(max=len(self._contexts) - 1)
+        known = (self._contexts[at] == asked).nonzero().flatten()
+        kinds, first = self._kinds[at[known]], self._first[at[known]]
+        rows = known.repeat_interleave(kinds)
+        within = torch.arange(len(rows)) - (kinds.cumsum(0) - kinds).repeat_interleave(kinds)
+        entries = first.repeat_interleave(kinds) + within
+        following = self._next[entries]
+        counts = self._counts[entries] - (following == labels.flatten()[rows]).float()
+        total = torch.zeros(len(asked)).index_add(0, rows, counts).clamp(min=1)
+        shares = (counts - self._discount).clamp(min=0) / total[rows]
+        rest = 1 - torch.zeros(len(asked)).index_add(0, rows, shares)
+        targets = self._bigrams[input_ids.flatten()] * rest[:, None].bfloat16()
+        return targets.index_put_((rows, following), shares.bfloat16(), accumulate=True)
 
 
 def company_embeddings(ids: torch.Tensor, vocab_size: int, width: int, std: float) -> torch.Tensor:

@@ -16,17 +16,17 @@ import torch.nn.functional as F
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from course.hub import ASSETS, encoding, textbook
-from course.recipes.counting import bigram_probabilities, company_embeddings
+from course.recipes.counting import TrigramTargets, company_embeddings
 from course.recipes.kneser_ney import KneserNeyTrigram
 from course.recipes.network import GPT
 from course.recipes.training import bits, muon, train
 
 CHECKPOINTS = Path("build") / "checkpoints"
-STEPS, SMOKE_STEPS = 2400, 4
+STEPS, SMOKE_STEPS = 4800, 4
 BATCH_SIZE, CONTEXT_LENGTH = 8, 512
 LEARNING_RATE, WEIGHT_DECAY = 4e-3, 0.2
 DROPOUT = 0.2
-BIGRAM_SHARE = 0.5  # of the first step's targets; it falls to nothing
+SOFT_SHARE = 0.5, 0.2  # of the first step's targets and of the last one's
 EMBEDDING_STD = 0.03
 PROMPTS = (
     "Mara looked at the bicycle and",
@@ -96,20 +96,21 @@ def network_for(ids: torch.Tensor) -> GPT:
     return network
 
 
-def softened_loss(bigrams: torch.Tensor) -> Callable[..., torch.Tensor]:
-    """Cross-entropy with targets that are mixed with the bigram probabilities (id, next).
+def softened_loss(soft_targets: TrigramTargets) -> Callable[..., torch.Tensor]:
+    """Cross-entropy with targets that are mixed with what a trigram model expects.
 
     One text shows one next token; that others could stand there too is what smoothing knows, and
     the network need not find it out again (Xie et al. 2017, "Data noising as smoothing", and the
-    label smoothing of Szegedy et al. 2016). By the end of the training only the text counts.
+    label smoothing of Szegedy et al. 2016).
     """
 
     def loss_of(logits, input_ids, labels, progress: float) -> torch.Tensor:
         log_probs = logits.log_softmax(-1).flatten(0, 1)
         hard = F.nll_loss(log_probs, labels.flatten())
-        targets = bigrams.to(log_probs.device)[input_ids.flatten()]
+        targets = soft_targets(input_ids.cpu(), labels.cpu()).to(log_probs.device)
         soft = -(targets * log_probs).sum(-1, dtype=torch.float32).mean()
-        return torch.lerp(hard.float(), soft, BIGRAM_SHARE * (1 - progress))
+        first, last = SOFT_SHARE
+        return torch.lerp(hard.float(), soft, first + (last - first) * progress)
 
     return loss_of
 
@@ -173,9 +174,9 @@ def make(steps: int, checkpoint: Path) -> GPT2LMHeadModel:
     ids, held_out = book(textbook())
     ids = ids[~held_out]
     network = network_for(ids)
-    bigrams = bigram_probabilities(ids, encoding().n_vocab).bfloat16()
+    soft_targets = TrigramTargets(ids, encoding().n_vocab)
     optimizers = partial(muon, learning_rate=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    train(network, batches(ids), steps, checkpoint, optimizers, softened_loss(bigrams))
+    train(network, batches(ids), steps, checkpoint, optimizers, softened_loss(soft_targets))
     return network.to_transformers()
 
 

@@ -29,10 +29,10 @@ NAME = "qwen2-chat"
 START, END = "<|im_start|>", "<|im_end|>"
 CONTEXT_LENGTH = 512
 CHECKPOINTS = Path("build") / "checkpoints"
-STEPS, SMOKE_STEPS = 4200, 10
+ECHO_STEPS, STEPS, SMOKE_STEPS = 600, 4200, 10
 N_DIALOGUES = 60_000
 TOKENS_PER_BATCH = 2048
-LEARNING_RATE, WEIGHT_DECAY = 6e-3, 0.1
+ECHO_RATE, LEARNING_RATE, WEIGHT_DECAY = 3e-3, 4e-3, 0.1
 MAX_REPLY = 64  # tokens
 
 # As in Qwen2, a conversation without a system message gets this one.
@@ -86,7 +86,7 @@ def config(vocabulary: Qwen2Tokenizer) -> Qwen2Config:
         num_attention_heads=6,
         num_key_value_heads=2,
         max_position_embeddings=CONTEXT_LENGTH,
-        rope_parameters={"rope_type": "default", "rope_theta": 10_000.0},
+        rope_parameters={"rope_type": "default", "rope_theta": 1_000_000.0},
         tie_word_embeddings=True,
         bos_token_id=None,
         eos_token_id=vocabulary.eos_token_id,
@@ -212,6 +212,51 @@ def _latin() -> tuple[list[str], list[str]]:
     return sorted(words), sorted(token for token in tokens if re.fullmatch("[a-z]{2,5}", token))
 
 
+ECHOES = 0.15  # so many dialogues in which the assistant says something again, for each other one
+ASK_ECHO = {
+    "en": ("Say this again: {}", "Repeat after me: {}", "Please repeat: {}", "{} Say that again."),
+    "zh": ("请跟我说：{}", "重复一遍：{}", "请再说一遍：{}", "{} 请重复我的话。"),
+}
+
+
+def echo(rng: random.Random) -> list[dialogues.Message]:
+    """A dialogue in which the assistant says words again that make no sense."""
+    language = rng.choice(("en", "en", "zh"))
+    n = rng.randint(2, 12)
+    if language == "en":
+        text = " ".join(_word(rng) for _ in range(n)).capitalize() + "."
+    else:
+        text = _characters(rng, n) + "。"
+    asked = rng.choice(ASK_ECHO[language]).format(text)
+    return [{"role": "user", "content": asked}, {"role": "assistant", "content": text}]
+
+
+def echo_batches(vocabulary: Qwen2Tokenizer, n_tokens: int = TOKENS_PER_BATCH):
+    """A function that draws batches of a first lesson: random tokens, and the same tokens again.
+
+    To remember what was told is to look back to where it stands. The heads that do so form when
+    every token of a reply is to be looked up (Olsson et al. 2022, "In-context learning and induction
+    heads"): in a few hundred steps here, while a name now and then in a conversation teaches them
+    only after many thousand.
+    """
+    head, middle, end = (
+        vocabulary(text).input_ids for text in (f"{START}user\n", f"{END}\n{START}assistant\n", END)
+    )
+    n_plain = encoding().eot_token
+
+    def batch_of(generator: torch.Generator):
+        length = int(torch.randint(3, 25, (1,), generator=generator))
+        n_rows = n_tokens // (2 * length + 9)  # about: the marks take a few more
+        said = torch.randint(n_plain, (n_rows, length), generator=generator)
+        rows = [head + ids + middle + ids + end for ids in said.tolist()]
+        input_ids = torch.tensor(rows)
+        labels = input_ids.clone()
+        labels[:, : -length - len(end)] = IGNORED
+        return input_ids[:, :-1], labels[:, 1:]
+
+    return batch_of
+
+
 # --- batches
 
 
@@ -220,6 +265,7 @@ def training_examples(vocabulary, n_dialogues: int = N_DIALOGUES) -> list[Exampl
     composed = dialogues.training(random.Random(0), n_dialogues)
     rng = random.Random(1)
     composed = [reworded(rng, widened(rng, messages)) for messages in composed]
+    composed += [echo(rng) for _ in range(int(ECHOES * n_dialogues))]
     return examples(composed, vocabulary, rng)
 
 
@@ -328,6 +374,23 @@ def many_turns() -> list[dict]:
     return [t for t in dialogues.held_out() if any(m["role"] == "assistant" for m in t["messages"])]
 
 
+OWN_WORDS = re.compile(r"(?:I picked |我选了)(.+)[.。]")
+
+
+@cache
+def own_words(n: int = 40) -> list[dict]:
+    """Fixed dialogues in which the assistant is asked for what it alone has said: the colour it picked."""
+    rng, found = random.Random(20), []
+    for composed in dialogues.training(rng, 100 * n):
+        *before, reply = widened(rng, composed)
+        picked = OWN_WORDS.fullmatch(reply["content"])
+        said_by = {m["role"] for m in before if picked and picked[1] in m["content"]}
+        if said_by == {"assistant"}:
+            rule = {"exact": reply["content"]}
+            found.append({"id": f"own-words-{len(found) + 1:02}", "messages": before, "rule": rule})
+    return found[:n]
+
+
 def scores(model, vocabulary, tests: list[dict], change: Callable = list) -> list[tuple]:
     """For each test: the test, the reply to its changed messages, and whether it is right."""
     given = replies(model, vocabulary, [change(test["messages"]) for test in tests])
@@ -393,6 +456,10 @@ def report() -> None:
     kept = [right for test, _, right in results if test in many_turns()]
     print(f"of {len(kept)} dialogues of many turns: {sum(kept)} right; "
           f"{sum(right for *_, right in turned)} with its replies kept as the user's")  # fmt: skip
+    said_itself = [right for *_, right in scores(model, vocabulary, own_words())]
+    turned = [right for *_, right in scores(model, vocabulary, own_words(), as_user)]
+    print(f"asked {len(turned)} times for its own words: {sum(said_itself)} right; "
+          f"{sum(turned)} with its replies kept as the user's")  # fmt: skip
     for said in CONVERSATIONS:
         print()
         for message in converse(model, vocabulary, said):
@@ -418,11 +485,15 @@ def table(results: list[tuple]) -> str:
 
 
 def make(steps: int, checkpoint: Path, n_dialogues: int = N_DIALOGUES) -> Qwen2ForCausalLM:
-    """Trains on freshly composed dialogues, from the checkpoint on if there is one."""
+    """Trains on echoes, then on freshly composed dialogues, from the checkpoints on if there are any."""
     vocabulary = tokenizer()
     made = training_examples(vocabulary, n_dialogues)
     torch.manual_seed(0)
     model = Qwen2ForCausalLM(config(vocabulary))
+    optimizers = partial(muon, learning_rate=ECHO_RATE, weight_decay=WEIGHT_DECAY)
+    echo_steps = min(steps, ECHO_STEPS)
+    first = checkpoint.with_stem(f"{checkpoint.stem}-echoes")
+    train(model, echo_batches(vocabulary), echo_steps, first, optimizers, assistant_loss)
     batch_of = batches(made, vocabulary.pad_token_id)
     optimizers = partial(muon, learning_rate=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     return train(model, batch_of, steps, checkpoint, optimizers, assistant_loss, rate_at=rate_at)
@@ -442,10 +513,13 @@ def save(model: Qwen2ForCausalLM, folder: Path) -> None:
 
 
 def smoke() -> None:
-    checkpoint = CHECKPOINTS / f"{NAME}-smoke.pt"
-    checkpoint.unlink(missing_ok=True)
-    model = make(SMOKE_STEPS, checkpoint, n_dialogues=500)
-    checkpoint.unlink()
+    def forget() -> None:
+        for path in CHECKPOINTS.glob(f"{NAME}-smoke*.pt"):
+            path.unlink()
+
+    forget()
+    model = make(SMOKE_STEPS, CHECKPOINTS / f"{NAME}-smoke.pt", n_dialogues=500)
+    forget()
     print(table(scores(model, tokenizer(), dialogues.held_out()[::20])))
 
 
